@@ -1,0 +1,1 @@
+"""An embedded Flyte 1.x control plane for tests, demos and local work."""

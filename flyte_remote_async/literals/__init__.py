@@ -1,0 +1,1 @@
+"""Literals of Flyte to Python values and back."""

@@ -1,0 +1,1 @@
+"""Values that mirror the messages of Flyte: frozen, lossless, without I/O."""
