@@ -154,9 +154,7 @@ class SignalIdentifier:
 
     def to_flyte_idl(self) -> identifier_pb2.SignalIdentifier:
         """Return the protobuf message."""
-        return identifier_pb2.SignalIdentifier(
-            signal_id=self.signal_id, execution_id=self.execution_id.to_flyte_idl()
-        )
+        return identifier_pb2.SignalIdentifier(signal_id=self.signal_id, execution_id=self.execution_id.to_flyte_idl())
 
     def __str__(self) -> str:
         return f"{self.execution_id}/{self.signal_id}"
