@@ -32,7 +32,7 @@ def anyio_backend() -> str:
 def never_block_the_loop() -> Iterator[None]:
     """Fail a test at the line of the package that blocks the event loop."""
     with blockbuster_ctx("flyte_remote_async") as guard:
-        # The import of a backend happens once, when it is opened; it reads files, and nothing else can be done meanwhile.
+        # A backend is imported once, when it is opened: that reads files, and the caller must wait for it anyway.
         for name in ("os.stat", "os.listdir", "os.getcwd", "io.BufferedReader.read", "os.readlink"):
             guard.functions[name].can_block_in("<frozen importlib._bootstrap>", {"_find_and_load"})
         yield
