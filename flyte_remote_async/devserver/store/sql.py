@@ -1,0 +1,110 @@
+"""The few shapes of SQL that the store speaks, as values; no text of a request ever becomes part of a statement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Condition", "Query", "Statement", "delete", "insert", "upsert"]
+
+_KEPT: Final = frozenset({"created_at"})
+"""What the first write of a row says stays."""
+
+
+@attrs.frozen
+class Statement:
+    """One statement, with the values that are bound to its marks."""
+
+    sql: str
+    values: Sequence[Any] = ()
+
+
+@attrs.frozen
+class Condition:
+    """One part of a WHERE clause.
+
+    Attributes:
+        sql: The test, with one mark for each value; columns carry the name of their table.
+        values: What is bound to the marks.
+        table: The table that must be joined for it.
+    """
+
+    sql: str
+    values: tuple[Any, ...]
+    table: str
+
+
+@attrs.frozen
+class Query:
+    """One page of a list.
+
+    Attributes:
+        table: The table whose rows are wanted.
+        where: What holds for each of them.
+        joins: JOIN clauses for the other tables that the conditions name.
+        order_by: Column to sort by; None is the order of insertion.
+        descending: Whether the sort goes down.
+        limit: How many rows at most.
+        offset: How many rows to leave out.
+    """
+
+    table: str
+    where: tuple[Condition, ...]
+    joins: tuple[str, ...] = ()
+    order_by: str | None = None
+    descending: bool = False
+    limit: int = 100
+    offset: int = 0
+
+    def statement(self, column: str = "message") -> Statement:
+        """Return the SELECT of one column of the page."""
+        where = " AND ".join(condition.sql for condition in self.where) or "TRUE"
+        direction = "DESC" if self.descending else "ASC"
+        order = f'"{self.table}"."{self.order_by}" {direction}, ' if self.order_by else ""
+        # A join can find a row twice (an execution has many labels), which is still one row of the list.
+        group = f'GROUP BY "{self.table}"."id"' if self.joins else ""
+        sql = (
+            f'SELECT "{self.table}"."{column}" FROM "{self.table}" {" ".join(self.joins)} '  # noqa: S608 - names of ours
+            f'WHERE {where} {group} ORDER BY {order}"{self.table}"."id" {direction} LIMIT ? OFFSET ?'
+        )
+        values = [value for condition in self.where for value in condition.values]
+        # SQLite counts in 63 bits, and a token may be any number.
+        return Statement(sql, (*values, self.limit, min(self.offset, 2**63 - 1)))
+
+
+def insert(table: str, row: Mapping[str, Any]) -> Statement:
+    """Return the INSERT of a row that does nothing where the row is there already."""
+    return Statement(_insert(table, row) + " ON CONFLICT DO NOTHING", tuple(row.values()))
+
+
+def upsert(table: str, key: Sequence[str], row: Mapping[str, Any]) -> Statement:
+    """Return the INSERT of a row that updates the row where it is there already."""
+    updates = ", ".join(f'"{name}" = excluded."{name}"' for name in row if name not in key and name not in _KEPT)
+    conflict = ", ".join(f'"{name}"' for name in key)
+    action = f"UPDATE SET {updates}" if updates else "NOTHING"
+    return Statement(f"{_insert(table, row)} ON CONFLICT ({conflict}) DO {action}", tuple(row.values()))
+
+
+def delete(table: str, where: Mapping[str, Any]) -> Statement:
+    """Return the DELETE of the rows that have these values."""
+    test = " AND ".join(f'"{name}" = ?' for name in where)
+    return Statement(f'DELETE FROM "{table}" WHERE {test}', tuple(where.values()))  # noqa: S608 - names of ours
+
+
+def select(table: str, column: str, where: Mapping[str, Any]) -> Statement:
+    """Return the SELECT of one column of the first row that has these values."""
+    test = " AND ".join(f'"{name}" = ?' for name in where) or "TRUE"
+    return Statement(
+        f'SELECT {column} FROM "{table}" WHERE {test} ORDER BY "id" LIMIT 1',  # noqa: S608 - names of ours
+        tuple(where.values()),
+    )
+
+
+def _insert(table: str, row: Mapping[str, Any]) -> str:
+    columns = ", ".join(f'"{name}"' for name in row)
+    marks = ", ".join("?" * len(row))
+    return f'INSERT INTO "{table}" ({columns}) VALUES ({marks})'  # noqa: S608 - names of ours

@@ -1,0 +1,147 @@
+"""What can be written, as statements; the store runs them at once, a transaction keeps them for its end."""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from flyte_remote_async.devserver.store import rows
+from flyte_remote_async.devserver.store.schema import TABLES
+from flyte_remote_async.devserver.store.sql import delete, insert, upsert
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from flyteidl.admin import (
+        execution_pb2,
+        launch_plan_pb2,
+        node_execution_pb2,
+        project_pb2,
+        signal_pb2,
+        task_execution_pb2,
+        task_pb2,
+        workflow_pb2,
+    )
+    from flyteidl.core import identifier_pb2, literals_pb2
+
+    from flyte_remote_async.devserver.store.sql import Statement
+
+__all__ = ["Writes", "execution_statements", "put"]
+
+Written_co = TypeVar("Written_co", covariant=True)
+
+
+class Writes(abc.ABC, Generic[Written_co]):
+    """The writes that the store and its transactions share. Each message is read when it is handed over, not later."""
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+
+    @abc.abstractmethod
+    def _write(self, statements: Sequence[Statement]) -> Written_co:
+        """Run the statements, or keep them."""
+
+    def put_execution(self, message: execution_pb2.Execution) -> Written_co:
+        """Insert or replace an execution. Its labels become something to filter by."""
+        return self._write(execution_statements(message, self._clock()))
+
+    def put_node(self, message: node_execution_pb2.NodeExecution, parent_id: str = "") -> Written_co:
+        """Insert or replace a node execution.
+
+        Args:
+            message: The node execution.
+            parent_id: Node id of the node that it is a child of; empty at the top level.
+        """
+        return self._write([put("node_executions", rows.node(message, parent_id, self._clock()))])
+
+    def put_attempt(self, message: task_execution_pb2.TaskExecution) -> Written_co:
+        """Insert or replace one attempt of a task."""
+        return self._write([put("task_executions", rows.attempt(message, self._clock()))])
+
+    def put_task(self, message: task_pb2.Task) -> Written_co:
+        """Insert or replace a task."""
+        return self._write([put("tasks", rows.task(message, self._clock()))])
+
+    def put_workflow(self, message: workflow_pb2.Workflow) -> Written_co:
+        """Insert or replace a workflow with its compiled closure."""
+        return self._write([put("workflows", rows.workflow(message, self._clock()))])
+
+    def put_launch_plan(self, message: launch_plan_pb2.LaunchPlan) -> Written_co:
+        """Insert or replace a launch plan."""
+        return self._write([put("launch_plans", rows.launch_plan(message, self._clock()))])
+
+    def put_signal(self, message: signal_pb2.Signal) -> Written_co:
+        """Insert or replace a signal."""
+        return self._write([put("signals", rows.signal(message, self._clock()))])
+
+    def put_project(self, message: project_pb2.Project) -> Written_co:
+        """Insert or replace a project."""
+        return self._write([put("projects", rows.project(message, self._clock()))])
+
+    def put_execution_data(
+        self,
+        identifier: identifier_pb2.WorkflowExecutionIdentifier,
+        *,
+        inputs: literals_pb2.LiteralMap | None = None,
+        outputs: literals_pb2.LiteralMap | None = None,
+    ) -> Written_co:
+        """Keep the inputs or the outputs of an execution; None leaves that side as it is."""
+        return self._put_data(rows.execution_key(identifier).values(), inputs=inputs, outputs=outputs)
+
+    def put_node_data(
+        self,
+        identifier: identifier_pb2.NodeExecutionIdentifier,
+        *,
+        inputs: literals_pb2.LiteralMap | None = None,
+        outputs: literals_pb2.LiteralMap | None = None,
+        dynamic_workflow: node_execution_pb2.DynamicWorkflowNodeMetadata | None = None,
+    ) -> Written_co:
+        """Keep the inputs, the outputs or the dynamic workflow of a node; None leaves that side as it is."""
+        key = rows.node_key(identifier).values()
+        return self._put_data(key, inputs=inputs, outputs=outputs, dynamic_workflow=dynamic_workflow)
+
+    def put_attempt_data(
+        self,
+        identifier: identifier_pb2.TaskExecutionIdentifier,
+        *,
+        inputs: literals_pb2.LiteralMap | None = None,
+        outputs: literals_pb2.LiteralMap | None = None,
+    ) -> Written_co:
+        """Keep the inputs or the outputs of an attempt; None leaves that side as it is."""
+        return self._put_data(rows.attempt_key(identifier).values(), inputs=inputs, outputs=outputs)
+
+    def put_metrics(
+        self,
+        identifier: identifier_pb2.WorkflowExecutionIdentifier,
+        message: execution_pb2.WorkflowExecutionGetMetricsResponse,
+    ) -> Written_co:
+        """Keep the spans of an execution."""
+        owner = rows.owner(*rows.execution_key(identifier).values())
+        return self._write([put("metrics", {"owner": owner, "message": message.SerializeToString()})])
+
+    def put_dynamic_workflow(
+        self,
+        identifier: identifier_pb2.NodeExecutionIdentifier,
+        message: node_execution_pb2.DynamicNodeWorkflowResponse,
+    ) -> Written_co:
+        """Keep the workflow that a dynamic node compiled."""
+        owner = rows.owner(*rows.node_key(identifier).values())
+        return self._write([put("dynamic_workflows", {"owner": owner, "message": message.SerializeToString()})])
+
+    def _put_data(self, key: Iterable[Any], **sides: Any) -> Written_co:
+        given = {side: message.SerializeToString() for side, message in sides.items() if message is not None}
+        return self._write([put("data", {"owner": rows.owner(*key), **given})])
+
+
+def put(table: str, row: rows.Row) -> Statement:
+    """Return the write of one row."""
+    return upsert(table, TABLES[table].key, row)
+
+
+def execution_statements(message: execution_pb2.Execution, now: int, **columns: Any) -> list[Statement]:
+    """Return the writes of an execution, its labels included."""
+    return [
+        put("executions", rows.execution(message, now) | columns),
+        delete("execution_tags", rows.execution_key(message.id)),
+        *(insert("execution_tags", row) for row in rows.tags(message, now)),
+    ]
