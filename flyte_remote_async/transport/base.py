@@ -6,7 +6,7 @@ Everything else (deadline, retry, credentials, the guard against a closed client
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, cast
 
 import attrs
 from google.protobuf.message import Message
@@ -22,6 +22,10 @@ Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)
 
 
+def _path(method: Method[Any, Any]) -> str:
+    return f"/{method.service}/{method.name}"
+
+
 @attrs.frozen
 class Method(Generic[Request, Response]):
     """One unary RPC: all that a backend, a caller and the devserver must know of it.
@@ -32,6 +36,7 @@ class Method(Generic[Request, Response]):
         service: Full name of the service, such as ``"flyteidl.service.AdminService"``.
         name: Name of the RPC, such as ``"GetExecution"``.
         idempotent: Whether sending it twice has the effect of sending it once, so that it may be retried.
+        path: The path of the RPC on the wire, such as ``"/flyteidl.service.AdminService/GetExecution"``.
     """
 
     service: str
@@ -39,11 +44,8 @@ class Method(Generic[Request, Response]):
     _request: str
     _response: str
     idempotent: bool
-
-    @property
-    def path(self) -> str:
-        """The path of the RPC on the wire."""
-        return f"/{self.service}/{self.name}"
+    # Made once: every call looks it up.
+    path: str = attrs.field(init=False, default=attrs.Factory(_path, takes_self=True))
 
     @property
     def request_type(self) -> type[Request]:
@@ -78,7 +80,12 @@ class Transport(Protocol):
     """Carry one request, bring back one reply, or raise one of our errors."""
 
     async def unary(
-        self, method: Method[Request, Response], request: bytes, *, timeout: float | None = None, metadata: Metadata = ()
+        self,
+        method: Method[Request, Response],
+        request: bytes,
+        *,
+        timeout: float | None = None,
+        metadata: Metadata = (),
     ) -> Reply:
         """Make one call.
 
