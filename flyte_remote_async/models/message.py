@@ -8,7 +8,7 @@ fields that a newer server added are in the bytes and come out of ``to_flyte_idl
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import attrs
 from google.protobuf import json_format, text_format
@@ -16,9 +16,6 @@ from google.protobuf.message import DecodeError as ProtobufDecodeError
 from google.protobuf.message import Message as ProtobufMessage
 
 from flyte_remote_async.errors import MalformedMessageError
-
-if TYPE_CHECKING:
-    from google.protobuf.timestamp_pb2 import Timestamp
 
 __all__ = ["MessageValue", "canonical_bytes", "parse"]
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import functools
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 from google.protobuf.message import Message as ProtobufMessage
 
 from flyte_remote_async.models.message import MessageValue
 
-__all__ = ["ParsedValue", "in_order"]
+__all__ = ["ParsedValue", "in_order", "value_in"]
 
 M = TypeVar("M", bound=ProtobufMessage)
 T = TypeVar("T")
+V = TypeVar("V", bound=MessageValue[Any])
 
 
 @attrs.frozen(repr=False)
@@ -42,3 +43,8 @@ def in_order(names: dict[str, T]) -> dict[str, T]:
     Protobuf maps have no order, and Flyte names unnamed outputs ``o0``, ``o1`` and so on.
     """
     return {name: names[name] for name in sorted(names, key=_natural)}
+
+
+def value_in(value_class: type[V], message: ProtobufMessage, field: str) -> V | None:
+    """Return the value of a field that is a message; None when the field is not set."""
+    return value_class.from_flyte_idl(getattr(message, field)) if message.HasField(field) else None

@@ -6,10 +6,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from flyteidl.core import types_pb2
-from google.protobuf import json_format
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from flyte_remote_async.models.parsed import ParsedValue
+from flyte_remote_async.models.structs import struct_to_dict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -109,12 +109,12 @@ class LiteralType(ParsedValue[types_pb2.LiteralType]):
     @property
     def metadata(self) -> dict[str, Any]:
         """What the SDK that made the type noted on it: the JSON schema of a dataclass, for one."""
-        return json_format.MessageToDict(self._message.metadata)
+        return struct_to_dict(self._message.metadata)
 
     @property
     def annotation(self) -> dict[str, Any]:
         """The annotations of the type."""
-        return json_format.MessageToDict(self._message.annotation.annotations)
+        return struct_to_dict(self._message.annotation.annotations)
 
     @property
     def accepts_none(self) -> bool:
