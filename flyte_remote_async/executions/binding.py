@@ -1,0 +1,94 @@
+"""What a snapshot needs of the remote that made it, so that it can sync, wait and load without knowing it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+
+from flyte_remote_async.errors import DetachedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+
+    from flyte_remote_async.entities import FlyteTask
+    from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
+    from flyte_remote_async.models.identifiers import Identifier, WorkflowExecutionIdentifier
+    from flyte_remote_async.models.literals import Literal, Variable
+
+__all__ = ["ExecutionData", "Remote", "bound"]
+
+
+@attrs.frozen
+class ExecutionData:
+    """Inputs and outputs of an execution, node or attempt.
+
+    Attributes:
+        inputs: The literals that went in, by name.
+        outputs: The literals that came out, by name.
+        input_types: The declared inputs; None when the interface is not known.
+        output_types: The declared outputs; None when the interface is not known.
+    """
+
+    inputs: Mapping[str, Literal]
+    outputs: Mapping[str, Literal]
+    input_types: Mapping[str, Variable] | None = None
+    output_types: Mapping[str, Variable] | None = None
+
+
+class Remote(Protocol):
+    """The verbs of a remote that snapshots use; :class:`flyte_remote_async.FlyteRemote` has them."""
+
+    async def sync(
+        self,
+        execution: FlyteWorkflowExecution,
+        sync_nodes: bool = False,
+        *,
+        attempts: bool = True,
+        io: bool = False,
+        definitions: bool = False,
+    ) -> FlyteWorkflowExecution:
+        """Return a new snapshot of an execution."""
+        ...
+
+    async def wait(
+        self,
+        execution: FlyteWorkflowExecution,
+        timeout: timedelta | float | None = None,
+        poll_interval: timedelta | float | None = None,
+        sync_nodes: bool = True,
+    ) -> FlyteWorkflowExecution:
+        """Return the snapshot of an execution when it has ended."""
+        ...
+
+    async def terminate(self, execution: FlyteWorkflowExecution, cause: str) -> None:
+        """End a running execution."""
+        ...
+
+    async def load_data(self, snapshot: Any) -> ExecutionData:
+        """Return inputs and outputs of an execution, node or attempt."""
+        ...
+
+    async def fetch_task_by_id(self, id: Identifier) -> FlyteTask:
+        """Return the task that an identifier names."""
+        ...
+
+    def console_url(self, id: WorkflowExecutionIdentifier) -> str:
+        """Return the address of an execution's page in the Flyte console."""
+        ...
+
+
+def bound(remote: Remote | None, what: str, verb: str) -> Remote:
+    """Return the remote, which must be there.
+
+    Raises:
+        DetachedError: The snapshot has no remote.
+    """
+    if remote is None:
+        reason = (
+            f"{what} knows no remote, so it cannot {verb}: it was made by hand or came out of a pickle; "
+            "use `await remote.fetch_execution(name)` or `remote.execution(name)`"
+        )
+        raise DetachedError(reason)
+    return remote

@@ -1,0 +1,65 @@
+"""Walks over trees of snapshots without recursion: a tree may be a thousand levels deep."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["Part", "flatten", "fold", "rebuild"]
+
+R = TypeVar("R")
+
+
+class Part(Protocol):
+    """A snapshot as a part of a tree."""
+
+    def _record(self) -> tuple[Any, ...]:
+        """Return what it is without its parts: a flat, comparable value."""
+        ...
+
+    def _parts(self) -> tuple[Part, ...]:
+        """Return the snapshots right below it."""
+        ...
+
+    @classmethod
+    def _assemble(cls, record: tuple[Any, ...], parts: Sequence[Any]) -> Self:
+        """Return the snapshot of a record and its parts."""
+        ...
+
+
+def flatten(root: Part) -> list[tuple[type[Any], tuple[Any, ...], int]]:
+    """Return a tree as a flat list, parents before their parts: class, record and number of parts of each."""
+    flat = []
+    stack = [root]
+    while stack:
+        part = stack.pop()
+        parts = part._parts()
+        flat.append((type(part), part._record(), len(parts)))
+        stack.extend(reversed(parts))
+    return flat
+
+
+def rebuild(flat: Sequence[tuple[type[Any], tuple[Any, ...], int]]) -> Any:
+    """Return the tree that :func:`flatten` made flat."""
+    done: list[Any] = []
+    for cls, record, count in reversed(flat):
+        parts = [done.pop() for _ in range(count)]
+        done.append(cls._assemble(record, parts))
+    return done.pop()
+
+
+def fold(root: Part, make: Callable[[Any, list[R]], R]) -> R:
+    """Return what ``make`` gives for the root, called for each part with the results of the parts below it."""
+    order = []
+    stack = [root]
+    while stack:
+        part = stack.pop()
+        order.append(part)
+        stack.extend(reversed(part._parts()))
+    done: list[R] = []
+    for part in reversed(order):
+        results = [done.pop() for _ in part._parts()]
+        done.append(make(part, results))
+    return done.pop()

@@ -1,0 +1,313 @@
+"""Executions of launch plans, workflows and single tasks."""
+
+from __future__ import annotations
+
+import functools
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import attrs
+from flyteidl.admin import execution_pb2
+
+from flyte_remote_async.errors import NotSyncedError
+from flyte_remote_async.executions.base import RemoteExecutionBase
+from flyte_remote_async.executions.binding import bound
+from flyte_remote_async.executions.rendering import error_to_dict, times_to_dict
+from flyte_remote_async.models.executions import ExecutionClosure, ExecutionSpec
+from flyte_remote_async.models.identifiers import WorkflowExecutionIdentifier
+from flyte_remote_async.models.message import canonical_bytes, parse
+from flyte_remote_async.models.phases import WorkflowPhase
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import timedelta
+
+    from flyte_remote_async.entities import FlyteWorkflow
+    from flyte_remote_async.executions.binding import ExecutionData, Remote
+    from flyte_remote_async.executions.node import FlyteNodeExecution
+    from flyte_remote_async.executions.tree import Part
+    from flyte_remote_async.models.outcomes import ExecutionError
+
+__all__ = ["FlyteWorkflowExecution"]
+
+
+@attrs.frozen(init=False, eq=False, repr=False)
+class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):
+    """An execution (``admin.Execution``), as it was when it was read, with the nodes that were read along.
+
+    Example:
+        ```python
+        execution = await remote.fetch_execution("a7nc5pjkw55rps4rlv74")
+        execution = await execution.wait(timeout=600)  # a new snapshot; the one before is unchanged
+        print(await execution.outputs["o0"])
+        ```
+
+    Attributes:
+        id: Which execution it is.
+        phase: How far it is.
+    """
+
+    message_type: ClassVar[type[Any]] = execution_pb2.Execution
+
+    id: WorkflowExecutionIdentifier
+    phase: WorkflowPhase
+    _nodes: tuple[FlyteNodeExecution, ...] | None = attrs.field(default=None, kw_only=True)
+    _workflow: FlyteWorkflow | None = attrs.field(default=None, kw_only=True)
+    _hints: Mapping[str, Any] | None = attrs.field(default=None, kw_only=True)
+
+    def __init__(
+        self,
+        closure: ExecutionClosure,
+        id: WorkflowExecutionIdentifier,
+        spec: ExecutionSpec,
+        remote: Remote | None = None,
+        type_hints: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Make a snapshot by hand.
+
+        Args:
+            closure: How far the execution is, and what came of it.
+            id: Which execution it is.
+            spec: What was launched, and how.
+            remote: The remote that sync, wait and loading go through.
+            type_hints: Output name to the Python type that its value is decoded as.
+        """
+        message = execution_pb2.Execution(
+            id=id.to_flyte_idl(), spec=spec.to_flyte_idl(), closure=closure.to_flyte_idl()
+        )
+        self.__attrs_init__(canonical_bytes(message), id, closure.phase, remote=remote, hints=type_hints)
+
+    @classmethod
+    def from_flyte_idl(
+        cls,
+        p: execution_pb2.Execution,
+        *,
+        remote: Remote | None = None,
+        type_hints: Mapping[str, Any] | None = None,
+        nodes: tuple[FlyteNodeExecution, ...] | None = None,
+        workflow: FlyteWorkflow | None = None,
+        data: ExecutionData | None = None,
+    ) -> Self:
+        """Return the snapshot of a protobuf message.
+
+        Args:
+            p: The message.
+            remote: Where it came from; without one it cannot sync, wait or load.
+            type_hints: Output name to the Python type that its value is decoded as.
+            nodes: Its node executions, where they were read along.
+            workflow: The definition of its workflow, where it was read along.
+            data: Its inputs and outputs, where they were read along.
+        """
+        self = cls.__new__(cls)
+        self.__attrs_init__(
+            canonical_bytes(p),
+            WorkflowExecutionIdentifier.from_flyte_idl(p.id),
+            WorkflowPhase(p.closure.phase),
+            remote=remote,
+            data_read=data,
+            nodes=nodes,
+            workflow=workflow,
+            hints=type_hints,
+        )
+        return self
+
+    @classmethod
+    def promote_from_model(
+        cls,
+        base_model: FlyteWorkflowExecution | execution_pb2.Execution,
+        remote: Remote | None = None,
+        type_hints: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Return the snapshot of a plain model: a protobuf message, or another snapshot's content.
+
+        Args:
+            base_model: The message or snapshot.
+            remote: The remote that sync, wait and loading go through.
+            type_hints: Output name to the Python type that its value is decoded as.
+        """
+        message = base_model.to_flyte_idl() if isinstance(base_model, FlyteWorkflowExecution) else base_model
+        return cls.from_flyte_idl(message, remote=remote, type_hints=type_hints)
+
+    # --- the execution itself -----------------------------------------------------------------------------------
+
+    @property
+    def description(self) -> str:
+        """What this is, in words."""
+        return f"execution {self.id}"
+
+    @functools.cached_property
+    def closure(self) -> ExecutionClosure:
+        """How far the execution is, and what came of it."""
+        return ExecutionClosure.from_flyte_idl(self.to_flyte_idl().closure)
+
+    @functools.cached_property
+    def spec(self) -> ExecutionSpec:
+        """What was launched, and how."""
+        return ExecutionSpec.from_flyte_idl(self.to_flyte_idl().spec)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the execution has ended: ``SUCCEEDED``, ``FAILED``, ``ABORTED`` or ``TIMED_OUT``."""
+        return self.phase.is_terminal
+
+    @property
+    def is_successful(self) -> bool:
+        """Whether the execution has ended well."""
+        return self.phase is WorkflowPhase.SUCCEEDED
+
+    @property
+    def execution_url(self) -> str | None:
+        """The address of the execution's page in the Flyte console; None for a snapshot without a remote."""
+        return None if self._remote is None else self._remote.console_url(self.id)
+
+    @property
+    def flyte_workflow(self) -> FlyteWorkflow | None:
+        """The definition of the workflow, after a sync with definitions; None before."""
+        return self._workflow
+
+    @functools.cached_property
+    def node_executions(self) -> Mapping[str, FlyteNodeExecution]:
+        """The top-level nodes by their id, start and end node included.
+
+        Raises:
+            NotSyncedError: They were not read.
+        """
+        if self._nodes is None:
+            reason = f"the nodes of {self.description} were not read: `await execution.sync(sync_nodes=True)` reads them"
+            raise NotSyncedError(reason)
+        return MappingProxyType({node.id.node_id: node for node in self._nodes})
+
+    # --- verbs --------------------------------------------------------------------------------------------------
+
+    async def sync(
+        self, sync_nodes: bool = False, *, attempts: bool = True, io: bool = False, definitions: bool = False
+    ) -> FlyteWorkflowExecution:
+        """Return the execution as it is now; this snapshot does not change.
+
+        What has ended is never read again: the new snapshot shares it with this one, and a snapshot that has ended and
+        holds all that is asked for is returned as it is, without a request.
+
+        Args:
+            sync_nodes: Whether to read the nodes, to any depth, with the child executions of launch-plan nodes.
+            attempts: Whether to read the attempts of task nodes too, one request for each task node.
+            io: Whether to read inputs and outputs of all that has nodes or attempts, one request for each.
+            definitions: Whether to read the workflow and the tasks that ran, for ``flyte_workflow``, ``interface``
+                and ``task``.
+
+        Raises:
+            DetachedError: The snapshot knows no remote.
+            NotFoundError: The control plane does not know the execution.
+            RPCError: The control plane could not be asked.
+            ClosedError: The remote is closed.
+        """
+        remote = bound(self._remote, self.description, "sync")
+        return await remote.sync(self, sync_nodes, attempts=attempts, io=io, definitions=definitions)
+
+    async def wait(
+        self,
+        timeout: timedelta | float | None = None,  # noqa: ASYNC109 - the reference API's name; it is a total deadline
+        poll_interval: timedelta | float | None = None,
+        sync_nodes: bool = True,
+    ) -> FlyteWorkflowExecution:
+        """Return the execution when it has ended, well or not.
+
+        Polls read the status alone, with pauses that grow while nothing moves; nodes are read once, at the end.
+
+        Args:
+            timeout: Seconds (or a timedelta) to wait at most, all told; None waits as long as it takes.
+            poll_interval: Seconds (or a timedelta) between two looks; None adapts to how the execution moves.
+            sync_nodes: Whether the snapshot that is returned has its nodes and attempts.
+
+        Raises:
+            WaitTimeoutError: It did not end in time; its ``execution`` is the last snapshot.
+            DetachedError: The snapshot knows no remote.
+            NotFoundError: The control plane does not know the execution.
+            PermissionDeniedError: The credentials do not allow to look at it.
+            ClosedError: The remote was closed.
+
+        Example:
+            ```python
+            try:
+                execution = await execution.wait(timeout=600)
+            except WaitTimeoutError as error:
+                print("still", error.execution.phase.name)
+            ```
+        """
+        remote = bound(self._remote, self.description, "wait")
+        return await remote.wait(self, timeout, poll_interval, sync_nodes)
+
+    async def terminate(self, cause: str) -> None:
+        """End the execution.
+
+        Args:
+            cause: Why, for those who read it later.
+
+        Raises:
+            DetachedError: The snapshot knows no remote.
+            FailedPreconditionError: It has ended already.
+            NotFoundError: The control plane does not know the execution.
+            RPCError: The control plane could not be asked.
+        """
+        await bound(self._remote, self.description, "terminate").terminate(self, cause)
+
+    # --- as a part of a tree ------------------------------------------------------------------------------------
+
+    @property
+    def _phase(self) -> WorkflowPhase:
+        return self.phase
+
+    @property
+    def _closure_error(self) -> ExecutionError | None:
+        return self.closure.error
+
+    @property
+    def _abort_cause(self) -> str:
+        return self.closure.abort_cause
+
+    @property
+    def _type_hints(self) -> Mapping[str, Any] | None:
+        return self._hints
+
+    def _record(self) -> tuple[Any, ...]:
+        hints = dict(self._hints) if self._hints else None
+        return self._data, self._nodes is not None, self._workflow, hints
+
+    def _parts(self) -> tuple[Part, ...]:
+        return self._nodes or ()
+
+    @classmethod
+    def _assemble(cls, record: tuple[Any, ...], parts: Sequence[Any]) -> Self:
+        data, has_nodes, workflow, hints = record
+        return cls.from_flyte_idl(
+            parse(execution_pb2.Execution, data),
+            type_hints=hints,
+            nodes=tuple(parts) if has_nodes else None,
+            workflow=workflow,
+        )
+
+    def _to_dict(self, parts: list[dict[str, Any]]) -> dict[str, Any]:
+        closure, spec = self.closure, self.spec
+        workflow = closure.workflow_id
+        return {
+            "project": self.id.project,
+            "domain": self.id.domain,
+            "name": self.id.name,
+            "phase": self.phase.name,
+            "is_done": self.is_done,
+            "launch_plan": {"name": spec.launch_plan.name, "version": spec.launch_plan.version},
+            "workflow": None if workflow is None else {"name": workflow.name, "version": workflow.version},
+            "mode": spec.metadata.mode.name,
+            "labels": dict(spec.labels),
+            **times_to_dict(closure),
+            "error": error_to_dict(closure.error),
+            "abort_cause": closure.abort_cause or None,
+            "url": self.execution_url,
+            "nodes": None if self._nodes is None else parts,
+        }
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __repr__(self) -> str:
+        nodes = "" if self._nodes is None else f", {len(self._nodes)} nodes"
+        return f"FlyteWorkflowExecution({self.id}, {self.phase.name}{nodes})"
