@@ -97,4 +97,4 @@ def check_admin_keys(file: ConfigFile, *, strict: bool) -> None:
     message = f"{file.name} has keys that Flyte does not know: {', '.join(hints)}"
     if strict:
         raise ConfigError(message)
-    warnings.warn(message, UserWarning, stacklevel=4)
+    warnings.warn(message, UserWarning, stacklevel=3)
