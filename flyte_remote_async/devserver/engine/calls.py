@@ -1,0 +1,177 @@
+"""Calls a stand-in: inputs out of literals, outputs into literals, and what it raises into Flyte's words."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import textwrap
+import traceback
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio.to_thread
+from flyteidl.core import literals_pb2
+
+from flyte_remote_async.devserver.engine.outcome import Outcome, system_failure, user_failure
+from flyte_remote_async.devserver.stand_ins import acting_for
+from flyte_remote_async.errors import LiteralError
+from flyte_remote_async.literals import decode, encode
+from flyte_remote_async.models.types import LiteralType
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from flyteidl.core import tasks_pb2
+
+    from flyte_remote_async.devserver.engine.clock import Clock
+    from flyte_remote_async.devserver.stand_ins import Attempt, StandIn
+
+__all__ = ["call", "echo", "no_stand_in"]
+
+_NUMBERED: Final = re.compile(r"o(\d+)")
+_INDENT: Final = "    "
+# Above this many bytes of inputs, decoding them on the loop would be felt by others.
+_LARGE: Final = 100_000
+
+
+async def call(
+    stand_in: StandIn,
+    task: tasks_pb2.TaskTemplate,
+    inputs: literals_pb2.LiteralMap,
+    attempt: Attempt,
+    *,
+    clock: Clock,
+    threads: anyio.CapacityLimiter,
+) -> Outcome:
+    """Return how one attempt ends with a stand-in: nothing that the function does escapes.
+
+    Args:
+        stand_in: The function.
+        task: The task that it stands in for.
+        inputs: The inputs of the node.
+        attempt: What :func:`current_attempt` tells the function.
+        clock: Dates what it raises.
+        threads: How many functions that are not async run at a time.
+    """
+    with acting_for(attempt):
+        if not stand_in.is_async:
+            # A function that hangs must not keep its execution from being aborted.
+            return await anyio.to_thread.run_sync(
+                _call_in_thread, stand_in, task, inputs, clock, limiter=threads, abandon_on_cancel=True
+            )
+        return await _call_on_loop(stand_in, task, inputs, clock)
+
+
+async def _call_on_loop(
+    stand_in: StandIn, task: tasks_pb2.TaskTemplate, inputs: literals_pb2.LiteralMap, clock: Clock
+) -> Outcome:
+    try:
+        if inputs.ByteSize() > _LARGE:
+            arguments = await anyio.to_thread.run_sync(_arguments, stand_in, task, inputs)
+        else:
+            arguments = _arguments(stand_in, task, inputs)
+        value = await stand_in.function(**arguments)
+        return Outcome(_outputs(stand_in, task, value))
+    except asyncio.CancelledError as error:
+        current = asyncio.current_task()
+        if current is not None and current.cancelling():
+            raise
+        return _raised(error, clock.now())  # the function's own: nobody cancelled it
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's function may raise anything
+        return _raised(error, clock.now())
+
+
+def _call_in_thread(
+    stand_in: StandIn, task: tasks_pb2.TaskTemplate, inputs: literals_pb2.LiteralMap, clock: Clock
+) -> Outcome:
+    try:
+        value = stand_in.function(**_arguments(stand_in, task, inputs))
+        return Outcome(_outputs(stand_in, task, value))
+    except BaseException as error:  # noqa: BLE001 - a user's function may raise anything, and Ctrl-C is never raised here
+        return _raised(error, clock.now())
+
+
+def echo(task: tasks_pb2.TaskTemplate, inputs: literals_pb2.LiteralMap) -> Outcome:
+    """Return the outputs of an echo task: its inputs, in the order of their names."""
+    names = sorted(task.interface.inputs.variables), sorted(task.interface.outputs.variables)
+    if len(names[0]) != len(names[1]):
+        return system_failure(
+            "BadTaskSpecification",
+            f"the number of input ({len(names[0])}) and output ({len(names[1])}) variables does not match",
+        )
+    outputs = {given: inputs.literals[taken] for taken, given in zip(*names, strict=True)}
+    return Outcome(literals_pb2.LiteralMap(literals=outputs))
+
+
+def no_stand_in(task: str) -> Outcome:
+    """Return the failure of a task that nothing is registered for."""
+    return system_failure(
+        "StandInMissing",
+        f"no stand-in is registered for task {task}, and the devserver runs no containers: "
+        f'register one with @dev.task("{task}")',
+    )
+
+
+def _arguments(stand_in: StandIn, task: tasks_pb2.TaskTemplate, inputs: literals_pb2.LiteralMap) -> dict[str, Any]:
+    variables = task.interface.inputs.variables
+    try:
+        return {
+            name: decode(literal, LiteralType.from_flyte_idl(variables[name].type), stand_in.hints.get(name))
+            for name, literal in inputs.literals.items()
+        }
+    except LiteralError as error:
+        raise TypeError(f"Failed to convert inputs of task '{task.id.name}':\n  {error}") from None
+
+
+def _outputs(stand_in: StandIn, task: tasks_pb2.TaskTemplate, value: Any) -> literals_pb2.LiteralMap:
+    variables = task.interface.outputs.variables
+    values = _by_name(task.id.name, list(variables), value)
+    hint = stand_in.hints.get("return") if len(values) == 1 else None
+    literals = {}
+    for name, item in values.items():
+        try:
+            literal = encode(item, LiteralType.from_flyte_idl(variables[name].type), hint)
+        except LiteralError as error:
+            numbered = _NUMBERED.fullmatch(name)
+            position = numbered[1] if numbered else name
+            raise TypeError(
+                f"Failed to convert outputs of task '{task.id.name}' at position {position}:\n  {error}"
+            ) from None
+        literals[name] = literal.to_flyte_idl()
+    return literals_pb2.LiteralMap(literals=literals)
+
+
+def _by_name(task: str, names: list[str], value: Any) -> Mapping[str, Any]:
+    fields = getattr(value, "_fields", None)
+    if isinstance(value, tuple) and fields is not None and set(fields) == set(names):
+        return dict(zip(fields, value, strict=True))
+    if len(names) == 1:
+        return {names[0]: value}
+    if not names and value is None:
+        return {}
+    if isinstance(value, dict) and set(value) == set(names):
+        return value
+    in_order = [f"o{index}" for index in range(len(names))]
+    if isinstance(value, tuple) and len(value) == len(names) > 0 and set(names) == set(in_order):
+        return dict(zip(in_order, value, strict=True))
+    wanted = f"a dict or a NamedTuple of {', '.join(sorted(names))}" if names else "None"
+    raise TypeError(f"Failed to convert outputs of task '{task}':\n  it should return {wanted}, and returned {value!r}")
+
+
+def _raised(error: BaseException, now: dt.datetime) -> Outcome:
+    recoverable = any(cls.__name__ == "FlyteRecoverableException" for cls in type(error).__mro__)
+    trace = "".join(traceback.format_exception(type(error), error, _without_ours(error.__traceback__)))
+    message = (
+        f"Trace:\n\n{textwrap.indent(trace, _INDENT)}\nMessage:\n\n"
+        f"{textwrap.indent(f'{type(error).__name__}: {error}', _INDENT)}"
+    )
+    return user_failure(
+        "USER:Recoverable" if recoverable else "USER:RuntimeError", message, now, recoverable=recoverable
+    )
+
+
+def _without_ours(trace: TracebackType | None) -> TracebackType | None:
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    return trace

@@ -1,0 +1,203 @@
+"""Owns the executions that run: starts them, aborts them, and outlives whatever happens in them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+import anyio
+import attrs
+from flyteidl.core import identifier_pb2
+
+from flyte_remote_async.devserver.engine.clock import SystemClock
+from flyte_remote_async.devserver.engine.graph import Program
+from flyte_remote_async.devserver.engine.launching import effective_inputs, single_task_workflow
+from flyte_remote_async.devserver.engine.outcome import Outcome, system_failure
+from flyte_remote_async.devserver.engine.recorder import Recorder
+from flyte_remote_async.devserver.engine.run import Run
+from flyte_remote_async.errors import ClosedError
+
+if TYPE_CHECKING:
+    from flyteidl.admin import execution_pb2, workflow_pb2
+    from flyteidl.core import literals_pb2
+
+    from flyte_remote_async.devserver.engine.clock import Clock
+    from flyte_remote_async.devserver.stand_ins import StandIns
+    from flyte_remote_async.devserver.store import Store
+
+__all__ = ["Engine"]
+
+_LOG: Final = logging.getLogger(__name__)
+_THREADS: Final = 40
+
+_Key = tuple[str, str, str]
+
+
+@attrs.define(eq=False)
+class _Running:
+    """An execution that runs: its pen, what cancels it, and the task that carries it."""
+
+    recorder: Recorder
+    scope: anyio.CancelScope
+    task: asyncio.Task[None] | None = None
+
+
+class Engine:
+    """Runs executions: each in a task of its own on the loop of whoever launches it.
+
+    Args:
+        store: Where the entities are and where the executions are written.
+        stand_ins: The functions that stand in for tasks.
+        clock: What dates are taken from; the machine's own by default.
+    """
+
+    def __init__(self, store: Store, stand_ins: StandIns, clock: Clock | None = None) -> None:
+        self._store = store
+        self._stand_ins = stand_ins
+        self._clock = clock or SystemClock()
+        self._running: dict[_Key, _Running] = {}
+        self._threads: anyio.CapacityLimiter | None = None
+        self._closed = False
+
+    async def launch(self, execution: execution_pb2.Execution, inputs: literals_pb2.LiteralMap) -> None:
+        """Start an execution, and return without waiting for it.
+
+        Whatever is wrong with it is written into the execution.
+
+        Args:
+            execution: The execution as the store has it.
+            inputs: The inputs that the caller gave; defaults and fixed inputs of the launch plan come on top.
+
+        Raises:
+            ClosedError: The engine is closed.
+        """
+        if self._closed:
+            raise ClosedError("the devserver's engine is closed, and starts no executions")
+        recorder = Recorder(self._store, self._clock, execution.id)
+        running = _Running(recorder, anyio.CancelScope())
+        self._running[_key(execution.id)] = running
+        running.task = asyncio.create_task(
+            self._carry(running, execution, inputs), name=f"execution {execution.id.name}"
+        )
+
+    async def abort(
+        self, execution_id: identifier_pb2.WorkflowExecutionIdentifier, cause: str, principal: str = ""
+    ) -> None:
+        """Stop an execution and write it as ABORTED, with its nodes and attempts; one that has ended stays as it is.
+
+        Args:
+            execution_id: Which execution.
+            cause: What the user said.
+            principal: Who the user is, where known.
+        """
+        running = self._running.get(_key(execution_id))
+        if running is not None:
+            running.scope.cancel()
+            await self.join(execution_id)
+        recorder = running.recorder if running else Recorder(self._store, self._clock, execution_id)
+        await recorder.abort_execution(cause, principal)
+
+    async def join(self, execution_id: identifier_pb2.WorkflowExecutionIdentifier) -> None:
+        """Wait until an execution does not run any more."""
+        running = self._running.get(_key(execution_id))
+        if running is not None and running.task is not None:
+            await asyncio.wait([running.task])
+
+    async def aclose(self) -> None:
+        """Stop all that runs, where it is. Closing twice is fine."""
+        self._closed = True
+        tasks = [running.task for running in self._running.values() if running.task is not None]
+        for running in self._running.values():
+            running.scope.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    # --- one execution ---
+
+    async def _carry(
+        self, running: _Running, execution: execution_pb2.Execution, inputs: literals_pb2.LiteralMap
+    ) -> None:
+        try:
+            with running.scope:
+                await self._execute(running.recorder, execution, inputs)
+        finally:
+            del self._running[_key(execution.id)]
+
+    async def _execute(
+        self, recorder: Recorder, execution: execution_pb2.Execution, inputs: literals_pb2.LiteralMap
+    ) -> None:
+        try:
+            outcome = await self._run(recorder, execution, inputs)
+            await recorder.end_execution(outcome)
+        except Exception as error:  # noqa: BLE001 - a fault in here must not take the server down
+            _LOG.exception("the engine failed in execution %s", execution.id.name)
+            await self._fail(recorder, _root_cause(error))
+
+    async def _run(
+        self, recorder: Recorder, execution: execution_pb2.Execution, given: literals_pb2.LiteralMap
+    ) -> Outcome:
+        found = await self._workflow(execution.spec.launch_plan, given)
+        if isinstance(found, Outcome):
+            return found
+        workflow, inputs = found
+        await self._store.put_execution_data(execution.id, inputs=inputs)
+        await recorder.run_execution(workflow.id)
+        run = Run(
+            Program(workflow.closure.compiled_workflow),
+            recorder,
+            self._stand_ins,
+            self._clock,
+            threads=self._thread_limiter(),
+            max_parallelism=execution.spec.max_parallelism,
+        )
+        return await run.execute(inputs)
+
+    async def _workflow(
+        self, entity: identifier_pb2.Identifier, given: literals_pb2.LiteralMap
+    ) -> tuple[workflow_pb2.Workflow, literals_pb2.LiteralMap] | Outcome:
+        if entity.resource_type == identifier_pb2.TASK:
+            task = await self._store.get_task(entity)
+            if task is None:
+                return _missing("task", entity)
+            workflow = single_task_workflow(task)
+            await self._store.put_workflow(workflow)
+            return workflow, given
+        launch_plan = await self._store.get_launch_plan(entity)
+        if launch_plan is None:
+            return _missing("launch plan", entity)
+        found = await self._store.get_workflow(launch_plan.spec.workflow_id)
+        if found is None:
+            return _missing("workflow", launch_plan.spec.workflow_id)
+        return found, effective_inputs(launch_plan, given)
+
+    async def _fail(self, recorder: Recorder, error: BaseException) -> None:
+        """Write an execution as failed by the engine itself."""
+        message = f"the devserver's engine failed: {type(error).__name__}: {error}"
+        try:
+            await recorder.abort_inside("", message)
+            await recorder.end_execution(system_failure("EngineError", message))
+        except Exception:  # noqa: BLE001 - the last place that can report it
+            _LOG.exception("execution %s cannot be written as failed", recorder.execution_id.name)
+
+    def _thread_limiter(self) -> anyio.CapacityLimiter:
+        # Not in the constructor: it belongs to the loop.
+        if self._threads is None:
+            self._threads = anyio.CapacityLimiter(_THREADS)
+        return self._threads
+
+
+def _key(execution_id: identifier_pb2.WorkflowExecutionIdentifier) -> _Key:
+    return execution_id.project, execution_id.domain, execution_id.name
+
+
+def _missing(kind: str, entity: identifier_pb2.Identifier) -> Outcome:
+    name = f"{entity.project}/{entity.domain}/{entity.name}:{entity.version}"
+    return system_failure("NotFound", f"{kind} {name} is not in the devserver's store")
+
+
+def _root_cause(error: BaseException) -> BaseException:
+    """Return the first exception inside of a task group's."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

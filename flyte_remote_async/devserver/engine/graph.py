@@ -1,0 +1,153 @@
+"""A compiled workflow as a graph, and which of its nodes can start. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import attrs
+from flyteidl.core import workflow_pb2
+
+from flyte_remote_async.devserver.engine.bindings import promised_nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from flyteidl.core import compiler_pb2, identifier_pb2, literals_pb2, tasks_pb2
+
+    from flyte_remote_async.devserver.engine.outcome import Outcome
+
+__all__ = ["END_NODE", "START_NODE", "Graph", "Program", "Progress"]
+
+START_NODE: Final = "start-node"
+END_NODE: Final = "end-node"
+_FAIL_LATE: Final = workflow_pb2.WorkflowMetadata.FAIL_AFTER_EXECUTABLE_NODES_COMPLETE
+
+
+def _inner_nodes(node: workflow_pb2.Node) -> Iterator[workflow_pb2.Node]:
+    """Yield the nodes that a branch node can go to, at any depth."""
+    if not node.HasField("branch_node"):
+        return
+    if_else = node.branch_node.if_else
+    bodies = [if_else.case.then_node, *(block.then_node for block in if_else.other)]
+    if if_else.HasField("else_node"):
+        bodies.append(if_else.else_node)
+    for body in bodies:
+        yield body
+        yield from _inner_nodes(body)
+
+
+def _upstream(node: workflow_pb2.Node) -> frozenset[str]:
+    # A branch waits for all that its bodies need, so that a body never has to wait inside of it.
+    family = (node, *_inner_nodes(node))
+    needed = {node_id for member in family for node_id in promised_nodes(member.inputs)}
+    needed.update(node_id for member in family for node_id in member.upstream_node_ids)
+    return frozenset(needed - {START_NODE, ""} - {member.id for member in family})
+
+
+@attrs.frozen
+class Graph:
+    """The nodes of one workflow and what each waits for.
+
+    Attributes:
+        nodes: All nodes but start and end, in the order of the workflow.
+        upstream: For each node, the nodes that must have succeeded before it.
+        outputs: What the workflow's outputs are bound to.
+        fails_late: Whether the other nodes go on when one has failed.
+    """
+
+    nodes: Mapping[str, workflow_pb2.Node]
+    upstream: Mapping[str, frozenset[str]]
+    outputs: tuple[literals_pb2.Binding, ...]
+    fails_late: bool = False
+
+    @classmethod
+    def of(cls, compiled: compiler_pb2.CompiledWorkflow) -> Graph:
+        """Return the graph of a compiled workflow."""
+        template = compiled.template
+        nodes = {node.id: node for node in template.nodes if node.id not in {START_NODE, END_NODE}}
+        upstream = {}
+        for node_id, node in nodes.items():
+            listed = compiled.connections.upstream[node_id].ids if node_id in compiled.connections.upstream else ()
+            upstream[node_id] = _upstream(node) | (frozenset(listed) - {START_NODE})
+        return cls(nodes, upstream, tuple(template.outputs), template.metadata.on_failure == _FAIL_LATE)
+
+
+class Progress:
+    """How far the run of one graph has come."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._waiting = dict(graph.nodes)
+        self._running: set[str] = set()
+        self._succeeded: set[str] = set()
+        #: The first node that failed, and how.
+        self.failure: Outcome | None = None
+
+    def start_ready(self) -> list[workflow_pb2.Node]:
+        """Return the nodes that can start now, and count them as running."""
+        if self.failure is not None and not self._graph.fails_late:
+            return []
+        upstream = self._graph.upstream
+        ready = [node for node_id, node in self._waiting.items() if upstream[node_id] <= self._succeeded]
+        for node in ready:
+            del self._waiting[node.id]
+            self._running.add(node.id)
+        return ready
+
+    def settle(self, node_id: str, outcome: Outcome) -> None:
+        """Note that a running node has ended."""
+        self._running.discard(node_id)
+        if outcome.error is None:
+            self._succeeded.add(node_id)
+        else:
+            self.failure = self.failure or outcome
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing to wait for; call :meth:`start_ready` before."""
+        return not self._running or (self.failure is not None and not self._graph.fails_late)
+
+    @property
+    def stuck(self) -> list[str]:
+        """The nodes that never became ready."""
+        return sorted(self._waiting)
+
+
+T = TypeVar("T")
+_Key = tuple[str, str, str, str]
+
+
+def _key(entity: identifier_pb2.Identifier) -> _Key:
+    return entity.project, entity.domain, entity.name, entity.version
+
+
+class Program:
+    """A compiled workflow with all that it refers to."""
+
+    def __init__(self, closure: compiler_pb2.CompiledWorkflowClosure) -> None:
+        self.main = Graph.of(closure.primary)
+        self._tasks = {_key(task.template.id): task.template for task in closure.tasks}
+        self._workflows = {_key(compiled.template.id): compiled for compiled in closure.sub_workflows}
+
+    def task(self, entity: identifier_pb2.Identifier) -> tasks_pb2.TaskTemplate:
+        """Return a task of the closure.
+
+        Raises:
+            LookupError: The closure does not have it.
+        """
+        return _find(self._tasks, entity)
+
+    def subworkflow(self, entity: identifier_pb2.Identifier) -> Graph:
+        """Return the graph of a subworkflow of the closure.
+
+        Raises:
+            LookupError: The closure does not have it.
+        """
+        return Graph.of(_find(self._workflows, entity))
+
+
+def _find(entities: Mapping[_Key, T], entity: identifier_pb2.Identifier) -> T:
+    try:
+        return entities[_key(entity)]
+    except KeyError:
+        raise LookupError(f"{entity.name}:{entity.version} is not part of the compiled workflow") from None

@@ -1,0 +1,119 @@
+"""How Flyte calls the nodes, attempts and objects of an execution. Pure.
+
+Source: flytepropeller ``controller/nodes/common`` (unique ids of at most 20 characters) and ``nodes/task`` (names of
+at most 50), flyteplugins ``encoding`` (FNV-1a in base 32) and ``ioutils`` (sharded paths of raw data).
+"""
+
+from __future__ import annotations
+
+import base64
+import string
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+if TYPE_CHECKING:
+    from flyteidl.core import identifier_pb2
+
+__all__ = ["Place", "attempt_name", "checkpoint_uri", "fixed_length_id", "log_uri", "root_uri"]
+
+BUCKET: Final = "s3://my-s3-bucket"
+_NODE_ID_LIMIT: Final = 20
+_ATTEMPT_NAME_LIMIT: Final = 50
+_ALPHABET: Final = string.ascii_lowercase + "123456"
+_SHARD: Final = string.ascii_lowercase + string.digits
+_TO_FLYTE: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _ALPHABET)
+
+
+def _fnv1a(text: str) -> int:
+    value = 0x811C9DC5
+    for byte in text.encode():
+        value = ((value ^ byte) * 0x01000193) & 0xFFFFFFFF
+    return value
+
+
+def fixed_length_id(name: str, limit: int) -> str:
+    """Return a name as it is, or its hash (``f`` and seven characters) where it is longer than Flyte allows.
+
+    Args:
+        name: The full name.
+        limit: The most characters that it may have.
+    """
+    if len(name) <= limit:
+        return name
+    digest = base64.b32encode(_fnv1a(name).to_bytes(4, "big")).decode().rstrip("=")
+    return "f" + digest.translate(_TO_FLYTE)
+
+
+def attempt_name(execution: str, node_id: str, attempt: int) -> str:
+    """Return the generated name of an attempt, which is the name of its pod on Kubernetes."""
+    return fixed_length_id(f"{execution}-{node_id}-{attempt}", _ATTEMPT_NAME_LIMIT)
+
+
+def checkpoint_uri(name: str) -> str:
+    """Return where an attempt keeps its checkpoints.
+
+    Args:
+        name: The generated name of the attempt.
+    """
+    shard = _fnv1a(name) % len(_SHARD) ** 2
+    first, second = divmod(shard, len(_SHARD))
+    return f"{BUCKET}/data/{_SHARD[first]}{_SHARD[second]}/{name}/_flytecheckpoints"
+
+
+def log_uri(namespace: str, name: str) -> str:
+    """Return the link to the logs of an attempt, as a local Flyte builds it."""
+    return f"http://localhost:30080/log/{namespace}/{name}/pod"
+
+
+def root_uri(execution_id: identifier_pb2.WorkflowExecutionIdentifier) -> str:
+    """Return the folder of an execution's inputs and outputs."""
+    return f"{BUCKET}/metadata/propeller/{execution_id.project}-{execution_id.domain}-{execution_id.name}"
+
+
+@attrs.frozen
+class Place:
+    """Where a node stands in its execution: what it is called there and where its data lies.
+
+    Attributes:
+        node_id: The unique id in the execution.
+        spec_id: The id in the workflow that defines it.
+        parent_id: The unique id of the node that it is inside of; empty at the top level.
+        retry_group: The attempt of the parent that it belongs to; empty at the top level.
+        data_dir: The folder of its inputs; outputs are in a folder of it for each attempt.
+    """
+
+    node_id: str
+    spec_id: str
+    parent_id: str
+    retry_group: str
+    data_dir: str
+
+    @classmethod
+    def at_top(cls, root: str, spec_id: str) -> Place:
+        """Return the place of a node of the top level.
+
+        Args:
+            root: The folder of the execution.
+            spec_id: The id of the node in the workflow.
+        """
+        return cls(fixed_length_id(spec_id, _NODE_ID_LIMIT), spec_id, "", "", f"{root}/{spec_id}/data")
+
+    def inside(self, spec_id: str, attempt: int = 0) -> Place:
+        """Return the place of a node inside of this one.
+
+        Args:
+            spec_id: The id of the inner node in the workflow.
+            attempt: The attempt of this node that it belongs to.
+        """
+        node_id = fixed_length_id(f"{self.node_id}-{attempt}-{spec_id}", _NODE_ID_LIMIT)
+        return Place(node_id, spec_id, self.node_id, str(attempt), f"{self.data_dir}/{attempt}/{spec_id}")
+
+    @property
+    def inputs_uri(self) -> str:
+        """Where the inputs lie."""
+        return f"{self.data_dir}/inputs.pb"
+
+    def outputs_uri(self, attempt: int = 0) -> str:
+        """Return where the outputs of an attempt lie."""
+        return f"{self.data_dir}/{attempt}/outputs.pb"

@@ -1,0 +1,179 @@
+"""The rows of an execution's nodes and attempts, and how they change. Pure: the time is given.
+
+What is written, and when, follows recordings of a real Flyte: a node is QUEUED with its inputs, RUNNING from its first
+attempt, and does not move while attempts fail; start and end nodes appear as SUCCEEDED; an echo task never runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from flyteidl.admin import node_execution_pb2, task_execution_pb2
+from flyteidl.core import execution_pb2, identifier_pb2
+
+from flyte_remote_async.devserver.engine import naming
+from flyte_remote_async.devserver.engine.outcome import aborted_node, aborted_task
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from flyteidl.core import tasks_pb2
+
+    from flyte_remote_async.devserver.engine.naming import Place
+    from flyte_remote_async.devserver.engine.outcome import Outcome
+
+__all__ = ["ECHO", "AttemptRecord", "NodeRecord", "end_row", "start_row"]
+
+ECHO: Final = "echo"
+_NODE: Final = execution_pb2.NodeExecution
+_TASK: Final = execution_pb2.TaskExecution
+_EVENT_VERSION: Final = 1
+
+
+def _node(
+    execution_id: identifier_pb2.WorkflowExecutionIdentifier, place: Place, now: dt.datetime
+) -> node_execution_pb2.NodeExecution:
+    message = node_execution_pb2.NodeExecution(
+        id=identifier_pb2.NodeExecutionIdentifier(node_id=place.node_id, execution_id=execution_id),
+        metadata=node_execution_pb2.NodeExecutionMetaData(retry_group=place.retry_group, spec_node_id=place.spec_id),
+    )
+    message.closure.created_at.FromDatetime(now)
+    message.closure.updated_at.FromDatetime(now)
+    return message
+
+
+def start_row(
+    execution_id: identifier_pb2.WorkflowExecutionIdentifier, place: Place, now: dt.datetime
+) -> node_execution_pb2.NodeExecution:
+    """Return the row of a start node: its outputs are the inputs of the workflow."""
+    message = _node(execution_id, place, now)
+    message.closure.phase = _NODE.SUCCEEDED
+    message.closure.output_uri = place.outputs_uri()
+    return message
+
+
+def end_row(
+    execution_id: identifier_pb2.WorkflowExecutionIdentifier, place: Place, now: dt.datetime
+) -> node_execution_pb2.NodeExecution:
+    """Return the row of an end node: its inputs are the outputs of the workflow."""
+    message = _node(execution_id, place, now)
+    message.input_uri = place.inputs_uri
+    message.closure.phase = _NODE.SUCCEEDED
+    return message
+
+
+class NodeRecord:
+    """The row of one node, from QUEUED to its end.
+
+    Attributes:
+        message: The row as it is now.
+        place: Where the node stands.
+        attempt: Its latest attempt.
+    """
+
+    def __init__(
+        self, execution_id: identifier_pb2.WorkflowExecutionIdentifier, place: Place, now: dt.datetime
+    ) -> None:
+        self.place = place
+        self.attempt: AttemptRecord | None = None
+        self.message = _node(execution_id, place, now)
+        self.message.input_uri = place.inputs_uri
+        self.message.closure.phase = _NODE.QUEUED
+
+    def run(self, now: dt.datetime, *, is_parent: bool = False) -> None:
+        """Note that it runs."""
+        closure = self.message.closure
+        self.message.metadata.is_parent_node = is_parent
+        closure.phase = _NODE.RUNNING
+        closure.started_at.FromDatetime(now)
+        closure.updated_at.FromDatetime(now)
+
+    def end(self, now: dt.datetime, outcome: Outcome) -> None:
+        """Note how it ended."""
+        if outcome.error is None:
+            self.message.closure.output_uri = self.place.outputs_uri(self.attempt.number if self.attempt else 0)
+        else:
+            self.message.closure.error.CopyFrom(outcome.error)
+        if self.attempt is not None:
+            metadata = self.message.closure.task_node_metadata
+            metadata.checkpoint_uri = naming.checkpoint_uri(self.attempt.generated_name)
+        self._stop(now, _NODE.SUCCEEDED if outcome.error is None else _NODE.FAILED)
+
+    def abort(self, now: dt.datetime, reason: str) -> None:
+        """Note that it was aborted."""
+        self.message.closure.error.CopyFrom(aborted_node(reason))
+        self._stop(now, _NODE.ABORTED)
+
+    def _stop(self, now: dt.datetime, phase: execution_pb2.NodeExecution.Phase) -> None:
+        closure = self.message.closure
+        closure.phase = phase
+        closure.updated_at.FromDatetime(now)
+        if closure.HasField("started_at"):
+            closure.duration.FromTimedelta(now - closure.started_at.ToDatetime(now.tzinfo))
+
+
+class AttemptRecord:
+    """The row of one attempt of a task, from QUEUED to its end.
+
+    Attributes:
+        message: The row as it is now.
+        number: 0 for the first attempt.
+        generated_name: What its pod would be called.
+        has_ended: Whether its end is written.
+    """
+
+    def __init__(self, node: NodeRecord, task: tasks_pb2.TaskTemplate, number: int, now: dt.datetime) -> None:
+        node_id = node.message.id
+        self.number = number
+        self.has_ended = False
+        self._place = node.place
+        self._namespace = f"{node_id.execution_id.project}-{node_id.execution_id.domain}"
+        self.generated_name = naming.attempt_name(node_id.execution_id.name, node_id.node_id, number)
+        self.message = task_execution_pb2.TaskExecution(
+            id=identifier_pb2.TaskExecutionIdentifier(task_id=task.id, node_execution_id=node_id, retry_attempt=number),
+            input_uri=node.place.inputs_uri,
+        )
+        closure = self.message.closure
+        closure.phase = _TASK.QUEUED
+        closure.task_type = task.type
+        closure.event_version = _EVENT_VERSION
+        closure.created_at.FromDatetime(now)
+        closure.updated_at.FromDatetime(now)
+        closure.metadata.generated_name = self.generated_name
+        closure.metadata.plugin_identifier = "echo" if task.type == ECHO else "container"
+        if task.type != ECHO:
+            for reason in ("task submitted to K8s", "Demistify Pending"):
+                closure.reason = reason
+                closure.reasons.add(message=reason).occurred_at.FromDatetime(now)
+
+    def run(self, now: dt.datetime) -> None:
+        """Note that it runs."""
+        closure = self.message.closure
+        closure.phase = _TASK.RUNNING
+        closure.started_at.FromDatetime(now)
+        closure.updated_at.FromDatetime(now)
+        closure.logs.add(
+            uri=naming.log_uri(self._namespace, self.generated_name),
+            name="Kubernetes Logs (User)",
+            message_format=execution_pb2.TaskLog.JSON,
+        )
+
+    def end(self, now: dt.datetime, outcome: Outcome) -> None:
+        """Note how it ended. Flyte writes FAILED for an attempt that will be followed by another, too."""
+        if outcome.error is None:
+            self.message.closure.output_uri = self._place.outputs_uri(self.number)
+        else:
+            self.message.closure.error.CopyFrom(outcome.error)
+        self._stop(now, _TASK.SUCCEEDED if outcome.error is None else _TASK.FAILED)
+
+    def abort(self, now: dt.datetime, reason: str) -> None:
+        """Note that it was aborted."""
+        self.message.closure.error.CopyFrom(aborted_task(reason))
+        self._stop(now, _TASK.ABORTED)
+
+    def _stop(self, now: dt.datetime, phase: execution_pb2.TaskExecution.Phase) -> None:
+        closure = self.message.closure
+        closure.phase = phase
+        closure.updated_at.FromDatetime(now)
+        if closure.HasField("started_at"):
+            closure.duration.FromTimedelta(now - closure.started_at.ToDatetime(now.tzinfo))
