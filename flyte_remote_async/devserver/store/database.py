@@ -105,6 +105,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
                 "give it another file, or import what the old one knows"
             )
     connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA case_sensitive_like = ON")  # as PostgreSQL has it
 
 
 @contextlib.contextmanager

@@ -1,0 +1,66 @@
+"""From the bytes of a call to the function that serves its RPC, and back: what both faces of the devserver serve."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from google.protobuf.message import DecodeError
+
+from flyte_remote_async.errors import InternalError, UnimplementedError
+from flyte_remote_async.transport.base import Metadata
+from flyte_remote_async.transport.methods import METHODS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flyte_remote_async.transport.base import Method, Request, Response
+
+__all__ = ["Handler", "Registry"]
+
+Handler: TypeAlias = Callable[[bytes, Metadata], Awaitable[bytes]]
+"""Serves one RPC: bytes of the request and metadata in, bytes of the response out, an RPCError for a refusal."""
+
+
+class Registry:
+    """The handlers of the RPCs that the devserver serves."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[str, Handler] = {}
+
+    def add(self, method: Method[Request, Response], serve: Callable[[Request], Awaitable[Response]]) -> None:
+        """Serve an RPC with a function from request message to response message."""
+        request_type: type[Request] = method.request_type
+
+        async def handle(request: bytes, _: Metadata) -> bytes:
+            try:
+                message = request_type.FromString(request)
+            except DecodeError as error:
+                raise InternalError(f"grpc: error unmarshalling request: {error}", method=method.name) from error
+            return (await serve(message)).SerializeToString()
+
+        self._handlers[method.path] = handle
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Return a handler for each RPC of the control plane; those that were not added refuse, and say so."""
+        return {path: self._handlers.get(path) or _refuse(method) for path, method in METHODS.items()}
+
+
+_REASONS: Final = {
+    "CreateWorkflow": "it does not compile workflows; load compiled ones with DevServer.load",
+    "CreateUploadLocation": "it signs no URLs",
+    "CreateDownloadLocation": "it signs no URLs",
+    "GetOAuth2Metadata": "it asks for no credentials",
+    "GetPublicClientConfig": "it asks for no credentials",
+    "UserInfo": "it asks for no credentials",
+}
+
+
+def _refuse(method: Method[Any, Any]) -> Handler:
+    reason = _REASONS.get(method.name)
+    details = f"the devserver does not serve {method.name}{': ' + reason if reason else ''}"
+
+    async def handle(_request: bytes, _metadata: Metadata) -> bytes:
+        raise UnimplementedError(details, method=method.name)
+
+    return handle

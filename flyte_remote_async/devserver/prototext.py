@@ -1,0 +1,60 @@
+"""Messages as Go prints them, for the places where Flyte's errors quote one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf import message_factory
+from google.protobuf.descriptor import FieldDescriptor
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+__all__ = ["prototext"]
+
+
+def prototext(message: Message) -> str:
+    """Return a message in the compact text format of Go's protobuf: ``project:"p" domain:"d"``."""
+    parts = []
+    for field, value in sorted(message.ListFields(), key=lambda pair: pair[0].index):
+        parts += [f"{field.name}:{_value(field, item)}" for item in _items(field, value)]
+    return " ".join(parts)
+
+
+def _items(field: FieldDescriptor, value: Any) -> list[Any]:
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        entry = message_factory.GetMessageClass(field.message_type)
+        return [_entry(entry, key, value[key]) for key in sorted(value)]
+    return list(value) if hasattr(value, "extend") else [value]
+
+
+def _entry(cls: Any, key: Any, value: Any) -> Any:
+    entry = cls(key=key)
+    if hasattr(value, "CopyFrom"):
+        entry.value.CopyFrom(value)
+    else:
+        entry.value = value
+    return entry
+
+
+def _value(field: FieldDescriptor, value: Any) -> str:
+    if field.type == FieldDescriptor.TYPE_MESSAGE:
+        return "{" + prototext(value) + "}"
+    if field.enum_type is not None:
+        known = field.enum_type.values_by_number.get(value)
+        return known.name if known else str(value)
+    if field.type == FieldDescriptor.TYPE_BOOL:
+        return "true" if value else "false"
+    if field.type in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES):
+        return _quoted(value)
+    if field.type in (FieldDescriptor.TYPE_DOUBLE, FieldDescriptor.TYPE_FLOAT):
+        return repr(value).removesuffix(".0")
+    return str(value)
+
+
+def _quoted(value: str | bytes) -> str:
+    text = value if isinstance(value, str) else value.decode("latin-1")
+    escaped = (
+        text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
+    )
+    return f'"{escaped}"'

@@ -1,0 +1,97 @@
+"""Lists: limit, offset as token, filters and sort, as every list RPC has them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from google.protobuf.message import Message
+
+from flyte_remote_async.devserver.filters import COLUMNS, joins, parse_filters
+from flyte_remote_async.devserver.services.refusals import check_fields, missing
+from flyte_remote_async.devserver.store import Query
+from flyte_remote_async.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from flyte_remote_async.devserver.store import Condition, Store
+
+__all__ = ["check_limit", "check_resource_list", "next_token", "page", "query", "trimmed"]
+
+M = TypeVar("M", bound=Message)
+
+_SHOWN_BYTES: Final = 100
+_LAST_OFFSET: Final = 2**63 - 1
+
+
+def check_limit(request: Any) -> None:
+    """Refuse a list of nothing."""
+    if request.limit == 0:
+        raise InvalidArgumentError("invalid value for limit")
+
+
+def check_resource_list(request: Any) -> None:
+    """Refuse a list request without project, domain or limit."""
+    if not request.HasField("id"):
+        raise missing("id")
+    check_fields(request.id, "project", "domain")
+    check_limit(request)
+
+
+def query(rpc: str, table: str, request: Any, where: tuple[Condition, ...]) -> Query:
+    """Return the page that a list request asks for.
+
+    Args:
+        rpc: Name of the RPC, for the refusal of a token.
+        table: The table that is listed.
+        request: The request: its limit, token, sort and, where it has them, filters.
+        where: The conditions that hold besides the request's filters.
+
+    Raises:
+        InvalidArgumentError: The filters, the sort or the token are not legal.
+    """
+    conditions = (*where, *parse_filters(getattr(request, "filters", ""), table))
+    order_by, descending = _sort(request, table)
+    return Query(
+        table,
+        conditions,
+        joins=joins(table, conditions),
+        order_by=order_by,
+        descending=descending,
+        limit=request.limit,
+        offset=_offset(rpc, request.token),
+    )
+
+
+async def page(store: Store, asked: Query, cls: type[M], column: str = "message") -> tuple[list[M], str]:
+    """Return the messages of a page, and the token of the next; an empty token when the page is not full."""
+    found = [cls.FromString(data) for data in await store.page(asked, column)]
+    return found, next_token(asked, len(found))
+
+
+def next_token(asked: Query, count: int) -> str:
+    """Return the token of the page after one that has this many rows."""
+    return str(asked.offset + count) if count == asked.limit else ""
+
+
+def trimmed(message: str) -> str:
+    """Return an error message as lists show it: the first hundred bytes, without a character that is cut in two."""
+    return message.encode()[:_SHOWN_BYTES].decode(errors="ignore")
+
+
+def _sort(request: Any, table: str) -> tuple[str | None, bool]:
+    if not request.HasField("sort_by"):
+        return None, False
+    sort = request.sort_by
+    if sort.key not in COLUMNS[table]:
+        raise InvalidArgumentError(f"invalid sort key '{sort.key}'")
+    if sort.direction not in (sort.DESCENDING, sort.ASCENDING):
+        raise InvalidArgumentError(f"invalid sort order specified: {sort.direction}")
+    return sort.key, sort.direction == sort.DESCENDING
+
+
+def _offset(rpc: str, token: str) -> int:
+    if not token:
+        return 0
+    if not re.fullmatch(r"[+-]?[0-9]+", token) or not 0 <= int(token) <= _LAST_OFFSET:
+        raise InvalidArgumentError(f"invalid pagination token {token} for {rpc}")
+    return int(token)

@@ -1,0 +1,165 @@
+"""The refusals that many RPCs share, in flyteadmin's words.
+
+Source: flyteadmin/pkg/manager/impl/validation and pkg/errors of Flyte 1.16.8.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from google.protobuf.json_format import MessageToDict
+
+from flyte_remote_async.devserver.prototext import prototext
+from flyte_remote_async.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
+
+if TYPE_CHECKING:
+    from flyteidl.core import identifier_pb2
+    from google.protobuf.message import Message
+
+    from flyte_remote_async.devserver.store import Store
+
+__all__ = [
+    "DOMAINS",
+    "absent",
+    "check_entity",
+    "check_execution",
+    "check_fields",
+    "check_labels",
+    "check_node",
+    "check_place",
+    "differences",
+    "duplicate",
+    "missing",
+]
+
+DOMAINS: Final = ("development", "staging", "production")
+"""The domains of every project."""
+
+_LABEL_NAME: Final = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+_LABEL_PREFIX: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LABEL_LENGTH: Final = 63
+_CHARACTERS: Final = "alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
+
+
+def missing(field: str) -> InvalidArgumentError:
+    """Return the refusal of a request without a field."""
+    return InvalidArgumentError(f"missing {field}")
+
+
+def absent(kind: str, identifier: Message) -> NotFoundError:
+    """Return the refusal of a request for something that there is not."""
+    return NotFoundError(f"missing entity of type {kind} with identifier {prototext(identifier)}")
+
+
+def duplicate(table: str) -> AlreadyExistsError:
+    """Return the refusal of a second row of the same key."""
+    return AlreadyExistsError(
+        f'value with matching already exists (duplicate key value violates unique constraint "{table}_pkey")'
+    )
+
+
+def check_fields(message: Any, *fields: str) -> None:
+    """Refuse a message of which one of these texts is empty."""
+    for field in fields:
+        if not getattr(message, field):
+            raise missing(field)
+
+
+def check_execution(request: Any, field: str = "id") -> None:
+    """Refuse a request whose execution identifier is not there or not complete."""
+    if not request.HasField(field):
+        raise missing(field)
+    check_fields(getattr(request, field), "project", "domain", "name")
+
+
+def check_node(identifier: identifier_pb2.NodeExecutionIdentifier) -> None:
+    """Refuse a node identifier that is not complete."""
+    if not identifier.HasField("execution_id"):
+        raise missing("execution_id")
+    check_fields(identifier, "node_id")
+    check_fields(identifier.execution_id, "project", "domain", "name")
+
+
+def check_entity(request: Any, field: str, expected: int) -> None:
+    """Refuse a request whose task, workflow or launch plan identifier is not there, not complete, or of another kind."""
+    from flyteidl.core import identifier_pb2
+
+    if not request.HasField(field):
+        raise missing("id")
+    identifier = getattr(request, field)
+    if identifier.resource_type != expected:
+        names = identifier_pb2.ResourceType
+        raise InvalidArgumentError(
+            f"unexpected resource type {names.Name(identifier.resource_type).lower()} for identifier "
+            f"[{prototext(identifier)}], expected {names.Name(expected).lower()} instead"
+        )
+    check_fields(identifier, "project", "domain", "name", "version")
+
+
+async def check_place(store: Store, project: str, domain: str) -> None:
+    """Refuse a project that is not registered or not active, and a domain that there is not."""
+    found = await store.get_project(project)
+    if found is None:
+        raise InvalidArgumentError(
+            f"failed to validate that project [{project}] and domain [{domain}] are registered, "
+            f"err: [project [{project}] not found]"
+        )
+    if found.state != found.ACTIVE:
+        raise InvalidArgumentError(f"project [{project}] is not active")
+    if domain not in DOMAINS:
+        raise InvalidArgumentError(f"domain [{domain}] is unrecognized by system")
+
+
+def check_labels(labels: Any) -> None:
+    """Refuse labels that Kubernetes would."""
+    for key, value in labels.values.items():
+        if problem := _key_problem(key):
+            raise InvalidArgumentError(f"invalid label key [{key}]: [{problem}]")
+        if problem := _value_problem(value):
+            raise InvalidArgumentError(f"invalid label value [{value}]: [{problem}]")
+
+
+def _key_problem(key: str) -> str:
+    prefix, slash, name = key.rpartition("/")
+    if slash and not _LABEL_PREFIX.fullmatch(prefix):
+        return "prefix part must be a lowercase RFC 1123 subdomain"
+    if not name:
+        return "name part must be non-empty"
+    if len(name) > _LABEL_LENGTH:
+        return f"name part must be no more than {_LABEL_LENGTH} characters"
+    if not _LABEL_NAME.fullmatch(name):
+        return (
+            f"name part must consist of {_CHARACTERS} (e.g. 'MyName',  or 'my.name',  or '123-abc', "
+            f"regex used for validation is '{_LABEL_NAME.pattern}')"
+        )
+    return ""
+
+
+def _value_problem(value: str) -> str:
+    if len(value) > _LABEL_LENGTH:
+        return f"must be no more than {_LABEL_LENGTH} characters"
+    if value and not _LABEL_NAME.fullmatch(value):
+        return (
+            f"a valid label must be an empty string or consist of {_CHARACTERS} (e.g. 'MyValue',  or 'my_value',  "
+            f"or '12345', regex used for validation is '({_LABEL_NAME.pattern})?')"
+        )
+    return ""
+
+
+def differences(old: Message, new: Message) -> str:
+    """Return where two messages differ, a line with the path and one for each side, as Flyte tells it at registration."""
+    sides = [MessageToDict(message, preserving_proto_field_name=True) for message in (old, new)]
+    return "\n".join(f"{path}:\n\t- {before} \n\t+ {after}" for path, before, after in _differences("", *sides))
+
+
+def _differences(path: str, old: Any, new: Any) -> list[tuple[str, Any, Any]]:
+    if old == new:
+        return []
+    if isinstance(old, dict) and isinstance(new, dict):
+        steps = [(key, old.get(key, "<nil>"), new.get(key, "<nil>")) for key in dict.fromkeys([*old, *new])]
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        steps = [(str(number), *pair) for number, pair in enumerate(zip(old, new, strict=True))]
+    else:
+        return [(path, old, new)]
+    return [found for step, before, after in steps for found in _differences(f"{path}/{step}", before, after)]
