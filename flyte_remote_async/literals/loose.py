@@ -1,0 +1,91 @@
+"""Values of no declared type: a literal says itself what it is."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import enum
+from typing import TYPE_CHECKING, Any
+
+from flyte_remote_async.errors import DecodeError, EncodeError
+from flyte_remote_async.literals.base import Codec, describe, each, step
+from flyte_remote_async.literals.primitives import BY_FIELD, NONE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flyteidl.core import literals_pb2, types_pb2
+
+__all__ = ["ANY", "fields_of"]
+
+
+class _Any(Codec):
+    __slots__ = ()
+    optional = True
+
+    def decode(self, literal: literals_pb2.Literal) -> Any:
+        which = literal.WhichOneof("value")
+        if which == "collection":
+            return each(self.decode, literal.collection.literals)
+        if which == "map":
+            literals = literal.map.literals
+            return {key: step(f"[{key!r}]", self.decode, literals[key]) for key in literals}
+        form = literal.scalar.WhichOneof("value")
+        if form == "primitive":
+            codec = BY_FIELD.get(literal.scalar.primitive.WhichOneof("value") or "")
+            return codec.decode(literal) if codec else super().decode(literal)
+        return NONE.decode(literal) if form == "none_type" else super().decode(literal)
+
+    def build(self, value: Any) -> Any:
+        return value
+
+    def dump(self, value: Any) -> Any:
+        return _plain(value)
+
+    def fits(self, stored: types_pb2.LiteralType) -> bool:
+        del stored
+        return True
+
+    def _unwrap(self, union: literals_pb2.Union) -> Any:
+        # Imported here: the registry knows all kinds, this one too.
+        from flyte_remote_async.literals.registry import Codecs
+
+        if union.type.WhichOneof("type") is None:
+            return self.decode(union.value)
+        return Codecs(DecodeError).of(union.type).decode(union.value)
+
+
+ANY = _Any("Any")
+
+
+def fields_of(value: object) -> dict[Any, Any] | None:
+    """Return a dict as it is and a dataclass as its fields; None for anything else."""
+    if isinstance(value, dict):
+        return value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {one.name: getattr(value, one.name) for one in dataclasses.fields(value) if one.init}
+    return None
+
+
+def _plain(value: Any) -> Any:
+    """Return the plain data of a value, in the forms that dataclasses have in msgpack."""
+    if value is None or (isinstance(value, (bool, int, float, str, bytes)) and not isinstance(value, enum.Enum)):
+        return value
+    if isinstance(value, dict):
+        return {_plain(key): step(f"[{key!r}]", _plain, item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return each(_plain, value)
+    for python, render in _SCALARS:
+        if isinstance(value, python):
+            return render(value)
+    fields = fields_of(value)
+    if fields is None:
+        raise EncodeError(f"got {describe(value)}, which has no plain form")
+    return {name: step(f".{name}", _plain, item) for name, item in fields.items()}
+
+
+_SCALARS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+    (enum.Enum, lambda member: _plain(member.value)),
+    (dt.date, lambda day: day.isoformat()),  # datetimes too
+    (dt.timedelta, dt.timedelta.total_seconds),
+)

@@ -1,0 +1,128 @@
+"""Dicts: maps of literals where keys are strings, payloads where they are anything else."""
+
+from __future__ import annotations
+
+import collections.abc
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+
+from flyteidl.core import literals_pb2, types_pb2
+
+from flyte_remote_async.literals import wire
+from flyte_remote_async.literals.base import Codec, step
+from flyte_remote_async.literals.loose import ANY
+from flyte_remote_async.literals.primitives import STR
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flyte_remote_async.literals.registry import Codecs
+
+__all__ = ["PLAIN_DICT", "any_keys", "from_hint", "map_of"]
+
+
+class _Dict(Codec):
+    """A dict with typed keys and values; as a literal it is a map, or a payload when its keys are no strings."""
+
+    __slots__ = ("key", "packed", "value")
+    tag = "Typed Dict"
+
+    def __init__(self, key: Codec, value: Codec, *, packed: bool) -> None:
+        super().__init__(f"dict[{key.expected}, {value.expected}]")
+        self.key = key
+        self.value = value
+        self.packed = packed
+
+    def decode(self, literal: literals_pb2.Literal) -> Any:
+        if literal.WhichOneof("value") != "map":
+            return super().decode(literal)
+        if self.key is not STR:
+            raise self.misfit(literal)
+        literals = literal.map.literals
+        return {key: step(f"[{key!r}]", self.value.decode, literals[key]) for key in literals}
+
+    def build(self, value: Any) -> Any:
+        if type(value) is not dict:
+            raise self.mismatch(value)
+        return self._both(self.key.build_key, self.value.build, value)
+
+    def encode(self, value: Any) -> literals_pb2.Literal:
+        if self.packed:
+            return wire.write_binary(self.dump(value))
+        if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+            raise self.refusal(value)
+        literals = {key: step(f"[{key!r}]", self.value.encode, item) for key, item in value.items()}
+        return literals_pb2.Literal(map=literals_pb2.LiteralMap(literals=literals))
+
+    def dump(self, value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise self.refusal(value)
+        return self._both(self.key.dump, self.value.dump, value)
+
+    def fits(self, stored: types_pb2.LiteralType) -> bool:
+        if stored.WhichOneof("type") == "map_value_type":
+            return self.key is STR and self.value.fits(stored.map_value_type)
+        return self.packed and PLAIN_DICT.fits(stored)
+
+    def owns(self, value: Any) -> bool:
+        return isinstance(value, dict) and all(map(self.value.owns, value.values()))
+
+    def owns_literal(self, literal: literals_pb2.Literal) -> bool:
+        return all(map(self.value.owns_literal, literal.map.literals.values()))
+
+    def owns_plain(self, value: Any) -> bool:
+        return isinstance(value, dict) and all(map(self.value.owns_plain, value.values()))
+
+    @staticmethod
+    def _both(convert_key: Callable[[Any], Any], convert: Callable[[Any], Any], items: dict[Any, Any]) -> Any:
+        return {step(f"[{key!r}]", convert_key, key): step(f"[{key!r}]", convert, item) for key, item in items.items()}
+
+
+class _PlainDict(Codec):
+    """A dict of whatever msgpack can carry."""
+
+    __slots__ = ()
+    tag = "Typed Dict"
+
+    def build(self, value: Any) -> Any:
+        if type(value) is not dict:
+            raise self.mismatch(value)
+        return value
+
+    def encode(self, value: Any) -> literals_pb2.Literal:
+        return wire.write_binary(self.dump(value))
+
+    def dump(self, value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise self.refusal(value)
+        return value
+
+    def fits(self, stored: types_pb2.LiteralType) -> bool:
+        return stored.WhichOneof("type") == "simple" and stored.simple == types_pb2.STRUCT
+
+    def owns_plain(self, value: Any) -> bool:
+        return isinstance(value, dict)
+
+
+PLAIN_DICT = _PlainDict("dict")
+
+
+def map_of(value: Codec) -> Codec:
+    """Return the codec of a map type."""
+    return _Dict(STR, value, packed=False)
+
+
+def any_keys(value: Codec) -> Codec:
+    """Return the codec of a dict inside a payload whose keys stay what they are."""
+    return _Dict(ANY, value, packed=True)
+
+
+def from_hint(codecs: Codecs, hint: Any, declared: types_pb2.LiteralType | None) -> Codec | None:
+    """Return the codec of a hint that is a dict, else None."""
+    if (get_origin(hint) or hint) not in (dict, collections.abc.Mapping):
+        return None
+    if not get_args(hint):
+        return PLAIN_DICT
+    is_map = declared is not None and declared.WhichOneof("type") == "map_value_type"
+    inner = declared.map_value_type if declared is not None and is_map else None
+    key, value = (codecs.of(None, get_args(hint)[0]), codecs.of(inner, get_args(hint)[1]))
+    return _Dict(key, value, packed=key is not STR or (declared is not None and PLAIN_DICT.fits(declared)))

@@ -1,0 +1,91 @@
+"""The payloads inside literals: msgpack in a Binary, JSON-like data in a Struct."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flyteidl.core import literals_pb2
+
+from flyte_remote_async.errors import DecodeError, EncodeError
+
+if TYPE_CHECKING:
+    from google.protobuf import struct_pb2
+
+__all__ = ["MSGPACK", "plain_struct", "read_binary", "read_generic", "write_binary"]
+
+MSGPACK = "msgpack"
+
+
+def read_binary(binary: literals_pb2.Binary) -> Any:
+    """Return the plain data of a msgpack payload.
+
+    No part may claim to be longer than the payload, and extension types are off: nothing but data comes out.
+
+    Raises:
+        DecodeError: The tag is not ``msgpack``, or the payload is malformed.
+    """
+    if binary.tag != MSGPACK:
+        reason = f"the payload has the format {binary.tag!r}; only 'msgpack' is known"
+        raise DecodeError(reason, kind="binary")
+    # Imported here: most users of the package never meet a msgpack payload.
+    import msgpack
+
+    payload = binary.value
+    size = len(payload)
+    try:
+        return msgpack.unpackb(
+            payload,
+            strict_map_key=False,
+            max_str_len=size,
+            max_bin_len=size,
+            max_array_len=size,
+            max_map_len=size,
+            max_ext_len=0,
+        )
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        reason = f"the payload of {size} bytes is not msgpack that can be read: {error or type(error).__name__}"
+        raise DecodeError(reason, kind="binary") from error
+
+
+def read_generic(literal: literals_pb2.Literal) -> dict[str, Any]:
+    """Return the plain data of a Struct; its numbers are all floats.
+
+    Raises:
+        DecodeError: The Struct only points at a pickled dict (flytekit up to 1.13 wrote those).
+    """
+    if literal.metadata.get("format") == "pickle":
+        reason = "the value is a pickle, and loading one runs code; get_literal(name) gives the literal itself"
+        raise DecodeError(reason, kind="generic")
+    return plain_struct(literal.scalar.generic)
+
+
+def plain_struct(struct: struct_pb2.Struct) -> dict[str, Any]:
+    """Return a Struct as a dict. Protobuf's own limit of 100 nested messages bounds the depth."""
+    return {key: _plain_value(value) for key, value in struct.fields.items()}
+
+
+def _plain_value(value: struct_pb2.Value) -> Any:
+    which = value.WhichOneof("kind")
+    if which == "struct_value":
+        return plain_struct(value.struct_value)
+    if which == "list_value":
+        return [_plain_value(item) for item in value.list_value.values]
+    return None if which is None or which == "null_value" else getattr(value, which)
+
+
+def write_binary(value: Any) -> literals_pb2.Literal:
+    """Return a literal with plain data as msgpack.
+
+    Raises:
+        EncodeError: Something in it has no msgpack form: an int beyond 64 bits, a date, a set, an own class.
+    """
+    import msgpack
+
+    try:
+        payload = msgpack.packb(value)
+    except (ValueError, TypeError, OverflowError) as error:
+        reason = f"it has no msgpack form: {error}"
+        raise EncodeError(reason) from error
+    return literals_pb2.Literal(
+        scalar=literals_pb2.Scalar(binary=literals_pb2.Binary(value=payload, tag=MSGPACK)),
+    )
