@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -57,28 +58,30 @@ def ssl_context(options: TLSOptions) -> ssl.SSLContext:
     Raises:
         ConfigError: A certificate or key cannot be used.
     """
-    import ssl  # noqa: PLC0415 - only for a connection that is made by Python's own TLS
+    import ssl  # grpcio brings a TLS of its own
 
     try:
-        context = ssl.create_default_context(**_roots(options))
+        context = _trusting(options)
         if not options.verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if options.client_cert is not None and options.client_key is not None:
             # Python reads a client certificate from a file only.
-            with tempfile.NamedTemporaryFile(suffix=".pem") as file:
-                file.write(options.client_key + b"\n" + options.client_cert)
-                file.flush()
-                context.load_cert_chain(file.name)
+            with tempfile.TemporaryDirectory() as folder:
+                file = Path(folder, "client.pem")
+                file.write_bytes(options.client_key + b"\n" + options.client_cert)
+                context.load_cert_chain(file)
     except ssl.SSLError as error:
         raise ConfigError(f"the TLS certificates cannot be used: {error}") from error
     context.set_alpn_protocols(["h2"])
     return context
 
 
-def _roots(options: TLSOptions) -> dict[str, str]:
-    if options.ca_cert is not None:
-        return {"cadata": options.ca_cert.decode("ascii", "replace")}
-    import certifi  # noqa: PLC0415 - the same roots on every platform, as grpcio brings its own
+def _trusting(options: TLSOptions) -> ssl.SSLContext:
+    import ssl
 
-    return {"cafile": certifi.where()}
+    if options.ca_cert is not None:
+        return ssl.create_default_context(cadata=options.ca_cert.decode("ascii", "replace"))
+    import certifi  # the same roots on every platform; grpcio brings its own, too
+
+    return ssl.create_default_context(cafile=certifi.where())
