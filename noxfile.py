@@ -1,0 +1,70 @@
+"""The slower checks; ``.ci/run`` runs all of them. ``nox -l`` lists them."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.error_on_missing_interpreters = False  # what a machine does not have, it cannot test
+nox.options.sessions = ["lint", "docs", "build", "bench", "tests", "lowest"]
+
+ROOT = Path(__file__).parent
+
+
+@nox.session(python=["3.12", "3.13"])
+def tests(session: nox.Session) -> None:
+    """Run the tests on the Pythons that README's command did not use."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "-q", "-n", "2", *session.posargs)
+
+
+@nox.session(python="3.11")
+def lowest(session: nox.Session) -> None:
+    """Run the tests with the lowest version of each direct dependency."""
+    session.install("uv")
+    session.run(
+        *("uv", "pip", "install", "-q", "--resolution", "lowest-direct", "-e", ".[test]"),
+        env={"VIRTUAL_ENV": session.virtualenv.location},
+    )
+    session.run("pytest", "-q", "-n", "2", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, types and the direction of imports."""
+    session.install("-e", ".[lint]")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("mypy")
+    session.run("lint-imports")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a broken link is an error."""
+    session.install("-e", ".[docs]")
+    session.run("mkdocs", "build", "-q", "--strict", "--site-dir", session.create_tmp())
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the wheel, install it as a user would, and run the demo away from the source."""
+    with tempfile.TemporaryDirectory() as folder:
+        session.run("python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, str(ROOT))
+        (wheel,) = Path(folder).glob("*.whl")
+        session.install(f"flyte-remote-async[cli,devserver] @ {wheel.as_uri()}")
+        session.chdir(folder)
+        session.run("python", "-m", "flyte_remote_async", "demo")
+        session.run("flyte-remote", "--help", silent=True)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Run the benchmarks with small counts, to see that they run; figures want a quiet machine and no ``--quick``."""
+    session.install("-e", ".[test]")
+    for script in sorted((ROOT / "benchmarks").glob("*.py")):
+        session.run("python", str(script), "--quick", *session.posargs)
