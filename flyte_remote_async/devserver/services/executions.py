@@ -1,4 +1,4 @@
-"""Executions: read, list, archive, terminate. Launching is in :mod:`flyte_remote_async.devserver.services.launching`."""
+"""Executions: read, list, archive, terminate; launching them has a module of its own."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from flyte_remote_async.errors import InvalidArgumentError
 if TYPE_CHECKING:
     from flyte_remote_async.devserver.store import Condition, Store
 
-__all__ = ["check_limit", "check_resource_list", "next_token", "page", "query", "trimmed"]
+__all__ = ["check_limit", "check_resource_list", "next_token", "page", "query", "sort", "trimmed"]
 
 M = TypeVar("M", bound=Message)
 
@@ -50,7 +50,7 @@ def query(rpc: str, table: str, request: Any, where: tuple[Condition, ...]) -> Q
         InvalidArgumentError: The filters, the sort or the token are not legal.
     """
     conditions = (*where, *parse_filters(getattr(request, "filters", ""), table))
-    order_by, descending = _sort(request, table)
+    order_by, descending = sort(request, table)
     return Query(
         table,
         conditions,
@@ -78,15 +78,16 @@ def trimmed(message: str) -> str:
     return message.encode()[:_SHOWN_BYTES].decode(errors="ignore")
 
 
-def _sort(request: Any, table: str) -> tuple[str | None, bool]:
+def sort(request: Any, table: str) -> tuple[str | None, bool]:
+    """Return the column that a list is sorted by, or None, and whether the sort goes down."""
     if not request.HasField("sort_by"):
         return None, False
-    sort = request.sort_by
-    if sort.key not in COLUMNS[table]:
-        raise InvalidArgumentError(f"invalid sort key '{sort.key}'")
-    if sort.direction not in (sort.DESCENDING, sort.ASCENDING):
-        raise InvalidArgumentError(f"invalid sort order specified: {sort.direction}")
-    return sort.key, sort.direction == sort.DESCENDING
+    asked = request.sort_by
+    if asked.key not in COLUMNS[table]:
+        raise InvalidArgumentError(f"invalid sort key '{asked.key}'")
+    if asked.direction not in (asked.DESCENDING, asked.ASCENDING):
+        raise InvalidArgumentError(f"invalid sort order specified: {asked.direction}")
+    return asked.key, asked.direction == asked.DESCENDING
 
 
 def _offset(rpc: str, token: str) -> int:

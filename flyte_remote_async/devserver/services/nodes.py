@@ -128,7 +128,7 @@ class NodeService:
             outputs={},
             full_inputs=data.inputs,
             full_outputs=data.outputs,
-            flyte_urls=_urls(url, deck=bool(attempt.closure.deck_uri)),
+            flyte_urls=_urls(url, deck=False),
         )
 
     async def _list(

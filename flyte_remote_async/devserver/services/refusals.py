@@ -82,7 +82,7 @@ def check_node(identifier: identifier_pb2.NodeExecutionIdentifier) -> None:
 
 
 def check_entity(request: Any, field: str, expected: int) -> None:
-    """Refuse a request whose task, workflow or launch plan identifier is not there, not complete, or of another kind."""
+    """Refuse a request whose entity identifier is not there, not complete, or of another kind."""
     from flyteidl.core import identifier_pb2
 
     if not request.HasField(field):
@@ -148,7 +148,7 @@ def _value_problem(value: str) -> str:
 
 
 def differences(old: Message, new: Message) -> str:
-    """Return where two messages differ, a line with the path and one for each side, as Flyte tells it at registration."""
+    """Return where two messages differ: for each place its path, the old and the new, as Flyte tells it."""
     sides = [MessageToDict(message, preserving_proto_field_name=True) for message in (old, new)]
     return "\n".join(f"{path}:\n\t- {before} \n\t+ {after}" for path, before, after in _differences("", *sides))
 

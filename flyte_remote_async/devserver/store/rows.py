@@ -10,6 +10,7 @@ from flyteidl.core import execution_pb2 as core_execution_pb2
 
 if TYPE_CHECKING:
     from flyteidl.admin import (
+        common_pb2,
         execution_pb2,
         launch_plan_pb2,
         node_execution_pb2,
@@ -202,6 +203,20 @@ def project(message: project_pb2.Project, now: int) -> Row:
         "description": message.description,
         "state": message.state,
         "message": message.SerializeToString(),
+    }
+
+
+def named_entity(message: common_pb2.NamedEntity, now: int) -> Row:
+    """Return the row of what all versions of an entity share."""
+    return {
+        "created_at": now,
+        "updated_at": now,
+        "resource_type": message.resource_type,
+        "project": message.id.project,
+        "domain": message.id.domain,
+        "name": message.id.name,
+        "description": message.metadata.description,
+        "state": message.metadata.state,
     }
 
 

@@ -62,18 +62,26 @@ class Query:
 
     def statement(self, column: str = "message") -> Statement:
         """Return the SELECT of one column of the page."""
+        return self._select(f'"{self.table}"."{column}"', f', "{self.table}"."id" {self._direction}')
+
+    def names(self) -> Statement:
+        """Return the SELECT of the projects, domains and names of the page's entities, each once."""
+        named = ", ".join(f'"{self.table}"."{part}"' for part in ("project", "domain", "name"))
+        return self._select(named, "", grouped=f"GROUP BY {named}")
+
+    @property
+    def _direction(self) -> str:
+        return "DESC" if self.descending else "ASC"
+
+    def _select(self, columns: str, ties: str, grouped: str = "") -> Statement:
         where = " AND ".join(condition.sql for condition in self.where) or "TRUE"
-        direction = "DESC" if self.descending else "ASC"
-        order = f'"{self.table}"."{self.order_by}" {direction}, ' if self.order_by else ""
-        # A join can find a row twice (an execution has many labels), which is still one row of the list.
-        group = f'GROUP BY "{self.table}"."id"' if self.joins else ""
+        sort = f'"{self.table}"."{self.order_by or "id"}" {self._direction}{ties}'
         sql = (
-            f'SELECT "{self.table}"."{column}" FROM "{self.table}" {" ".join(self.joins)} '  # noqa: S608 - names of ours
-            f'WHERE {where} {group} ORDER BY {order}"{self.table}"."id" {direction} LIMIT ? OFFSET ?'
+            f'SELECT {columns} FROM "{self.table}" {" ".join(self.joins)} '  # noqa: S608 - names of ours
+            f"WHERE {where} {grouped} ORDER BY {sort} LIMIT ? OFFSET ?"
         )
         values = [value for condition in self.where for value in condition.values]
-        # SQLite counts in 63 bits, and a token may be any number.
-        return Statement(sql, (*values, self.limit, min(self.offset, 2**63 - 1)))
+        return Statement(sql, (*values, self.limit, self.offset))
 
 
 def insert(table: str, row: Mapping[str, Any]) -> Statement:

@@ -159,6 +159,22 @@ class Store(Writes[Awaitable[None]]):
         """Insert a project; return False, and change nothing, where its id is taken."""
         return await self._database.write([insert("projects", rows.project(message, self._clock()))]) > 0
 
+    async def add_signal(self, message: signal_pb2.Signal) -> bool:
+        """Insert a signal; return False, and change nothing, where it is there already."""
+        return await self._database.write([insert("signals", rows.signal(message, self._clock()))]) > 0
+
+    async def add_task(self, message: task_pb2.Task) -> bool:
+        """Insert a task; return False, and change nothing, where its version is taken."""
+        return await self._database.write([insert("tasks", rows.task(message, self._clock()))]) > 0
+
+    async def add_workflow(self, message: workflow_pb2.Workflow) -> bool:
+        """Insert a workflow; return False, and change nothing, where its version is taken."""
+        return await self._database.write([insert("workflows", rows.workflow(message, self._clock()))]) > 0
+
+    async def add_launch_plan(self, message: launch_plan_pb2.LaunchPlan) -> bool:
+        """Insert a launch plan; return False, and change nothing, where its version is taken."""
+        return await self._database.write([insert("launch_plans", rows.launch_plan(message, self._clock()))]) > 0
+
     # --- reads ---
 
     async def get_execution(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from flyteidl.admin import (
+        common_pb2,
         execution_pb2,
         launch_plan_pb2,
         node_execution_pb2,
@@ -77,6 +78,10 @@ class Writes(abc.ABC, Generic[Written_co]):
     def put_project(self, message: project_pb2.Project) -> Written_co:
         """Insert or replace a project."""
         return self._write([put("projects", rows.project(message, self._clock()))])
+
+    def put_named_entity(self, message: common_pb2.NamedEntity) -> Written_co:
+        """Keep the description and the state that all versions of an entity share."""
+        return self._write([put("named_entity_metadata", rows.named_entity(message, self._clock()))])
 
     def put_execution_data(
         self,
