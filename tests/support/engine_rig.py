@@ -1,0 +1,171 @@
+"""Runs recorded workflows on the engine, and compares what it writes with what the real Flyte wrote."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+from flyteidl.admin import (
+    execution_pb2,
+    launch_plan_pb2,
+    node_execution_pb2,
+    task_execution_pb2,
+    task_pb2,
+    workflow_pb2,
+)
+from google.protobuf.message import Message
+
+from flyte_remote_async.devserver.engine import Engine
+from flyte_remote_async.devserver.stand_ins import StandIns
+from flyte_remote_async.devserver.store import Query, Store
+from flyte_remote_async.models.phases import NodePhase
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from flyteidl.core import literals_pb2
+
+    from flyte_remote_async.devserver.engine import Clock
+    from tests.support.made_workflows import Made
+    from tests.support.recordings import Recordings
+
+__all__ = ["Rig", "Written", "fresh", "open_rig", "timeless"]
+
+M = TypeVar("M", bound=Message)
+
+_TIMES = frozenset({"started_at", "created_at", "updated_at", "duration", "occurred_at", "timestamp", "reported_at"})
+
+
+def timeless(message: M) -> M:
+    """Return a message without its instants and durations, and without what error traces say of files and lines."""
+    copy = type(message)()
+    copy.CopyFrom(message)
+    _strip(copy)
+    return copy
+
+
+def _strip(message: Message) -> None:
+    for field, value in message.ListFields():
+        if field.name in _TIMES:
+            message.ClearField(field.name)
+        elif field.type == field.TYPE_MESSAGE and not field.message_type.GetOptions().map_entry:
+            for part in value if isinstance(value, list) or hasattr(value, "add") else [value]:
+                _strip(part)
+
+
+@attrs.frozen
+class Written:
+    """All rows of one execution, by node id and by (node id, attempt)."""
+
+    execution: execution_pb2.Execution
+    nodes: dict[str, node_execution_pb2.NodeExecution]
+    parents: dict[str, str]
+    attempts: dict[tuple[str, int], task_execution_pb2.TaskExecution]
+    outputs: literals_pb2.LiteralMap
+
+    def phases(self) -> dict[str, str]:
+        """Return the name of each node's phase."""
+        return {node_id: NodePhase(node.closure.phase).name for node_id, node in self.nodes.items()}
+
+
+@attrs.frozen
+class Rig:
+    """An engine over a store that has the entities of the recordings."""
+
+    store: Store
+    engine: Engine
+    stand_ins: StandIns
+
+    async def launch(self, execution: execution_pb2.Execution, inputs: literals_pb2.LiteralMap) -> None:
+        await self.store.put_execution(execution)
+        await self.store.put_execution_data(execution.id, inputs=inputs)
+        await self.engine.launch(execution, inputs)
+
+    async def run(self, execution: execution_pb2.Execution, inputs: literals_pb2.LiteralMap) -> Written:
+        await self.launch(execution, inputs)
+        await self.engine.join(execution.id)
+        return await self.read(execution)
+
+    async def run_made(self, made: Made) -> Written:
+        await self.put(made)
+        return await self.run(made.execution, made.inputs)
+
+    async def put(self, made: Made) -> None:
+        await self.store.put_workflow(made.workflow)
+        await self.store.put_launch_plan(made.launch_plan)
+
+    async def read(self, execution: execution_pb2.Execution) -> Written:
+        found = await self.store.get_execution(execution.id)
+        assert found is not None
+        rows = await self._all("node_executions", node_execution_pb2.NodeExecution)
+        nodes = {row.id.node_id: row for row in rows if row.id.execution_id == execution.id}
+        parents: list[Any] = await self.store.page(Query("node_executions", (), limit=1_000_000), "parent_id")
+        attempts = await self._all("task_executions", task_execution_pb2.TaskExecution)
+        return Written(
+            found,
+            nodes,
+            {
+                row.id.node_id: parent or ""
+                for row, parent in zip(rows, parents, strict=True)
+                if row.id.execution_id == execution.id
+            },
+            {
+                (row.id.node_execution_id.node_id, row.id.retry_attempt): row
+                for row in attempts
+                if row.id.node_execution_id.execution_id == execution.id
+            },
+            (await self.store.get_execution_data(execution.id)).outputs,
+        )
+
+    async def _all(self, table: str, message_type: type[M]) -> list[M]:
+        return [message_type.FromString(row) for row in await self.store.page(Query(table, (), limit=1_000_000))]
+
+
+@contextlib.asynccontextmanager
+async def open_rig(recordings: Recordings | None = None, clock: Clock | None = None) -> AsyncIterator[Rig]:
+    """Open an engine, over the entities of the recordings where they are given."""
+    store = await Store.open()
+    if recordings is not None:
+        await _put_entities(store, recordings)
+    stand_ins = StandIns()
+    engine = Engine(store, stand_ins, clock)
+    try:
+        yield Rig(store, engine, stand_ins)
+    finally:
+        await engine.aclose()
+        await store.aclose()
+
+
+async def _put_entities(store: Store, recordings: Recordings) -> None:
+    async with store.transaction() as together:
+        for workflow in recordings.messages(workflow_pb2.Workflow):
+            together.put_workflow(workflow)
+        for launch_plan in recordings.messages(launch_plan_pb2.LaunchPlan):
+            together.put_launch_plan(launch_plan)
+        for task in recordings.messages(task_pb2.Task):
+            together.put_task(task)
+
+
+def fresh(
+    recordings: Recordings, label: str, **changes: Any
+) -> tuple[execution_pb2.Execution, literals_pb2.LiteralMap]:
+    """Return a recorded execution as it was when it had just been created, and its inputs.
+
+    Args:
+        recordings: The recordings.
+        label: Which execution.
+        **changes: Fields of its spec to set.
+    """
+    (recorded,) = recordings.messages(execution_pb2.Execution, label)
+    (data,) = recordings.messages(execution_pb2.WorkflowExecutionGetDataResponse, label)
+    closure = execution_pb2.ExecutionClosure(
+        created_at=recorded.closure.created_at,
+        updated_at=recorded.closure.created_at,
+        workflow_id=recorded.closure.workflow_id,
+        state_change_details=recorded.closure.state_change_details,
+    )
+    execution = execution_pb2.Execution(id=recorded.id, spec=recorded.spec, closure=closure)
+    for name, value in changes.items():
+        setattr(execution.spec, name, value)
+    return execution, data.full_inputs
