@@ -11,7 +11,8 @@ import grpc.aio
 
 from flyte_remote_async.errors import ClosedError, ConfigError
 from flyte_remote_async.transport.base import Reply
-from flyte_remote_async.transport.status import status_error
+from flyte_remote_async.transport.status import DEADLINE_EXCEEDED, NO_MESSAGE, status_error
+from flyte_remote_async.transport.wire import check_metadata
 
 if TYPE_CHECKING:
     from flyte_remote_async.transport.base import Metadata, Method
@@ -77,10 +78,15 @@ class GrpcioTransport:
         self, method: Method[Any, Any], request: bytes, *, timeout: float | None = None, metadata: Metadata = ()
     ) -> Reply:
         """Make one call; see :class:`~flyte_remote_async.transport.base.Transport`."""
+        if metadata:
+            check_metadata(metadata)
+        if timeout is not None and timeout <= 0:
+            # grpc.aio takes 0 for no limit.
+            raise status_error("DEADLINE_EXCEEDED", DEADLINE_EXCEEDED, method, self._endpoint)
         try:
             call = self._callable(method.path)(request, timeout=timeout, metadata=cast("Any", metadata))
             message = await call
-            return Reply(message, tuple(cast("Any", await call.trailing_metadata())))
+            trailing = cast("Any", tuple(cast("Any", await call.trailing_metadata())))
         except grpc.aio.AioRpcError as error:
             trailing = cast("Any", tuple(error.trailing_metadata() or ()))
             raise status_error(error.code().name, error.details() or "", method, self._endpoint, trailing) from None
@@ -91,6 +97,9 @@ class GrpcioTransport:
             raise
         except grpc.aio.UsageError as error:
             raise ClosedError(f"{method.name}: the channel to {self._endpoint} is closed") from error
+        if cast("bytes | None", message) is None:  # grpc.aio's answer to a success without a message
+            raise status_error("INTERNAL", NO_MESSAGE, method, self._endpoint, trailing)
+        return Reply(message, trailing)
 
     def _callable(self, path: str) -> grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]:
         found = self._calls.get(path)

@@ -21,10 +21,17 @@ from grpclib.exceptions import StreamTerminatedError
 from h2.errors import ErrorCodes
 from h2.exceptions import H2Error
 
-from flyte_remote_async.errors import ClosedError
+from flyte_remote_async.errors import ClosedError, RPCError
 from flyte_remote_async.transport import wire
 from flyte_remote_async.transport.base import Reply
-from flyte_remote_async.transport.status import code_of_http_status, http_status_details, status_error, too_large
+from flyte_remote_async.transport.status import (
+    DEADLINE_EXCEEDED,
+    NO_MESSAGE,
+    code_of_http_status,
+    http_status_details,
+    status_error,
+    too_large,
+)
 from flyte_remote_async.transport.tls import ssl_context
 
 if TYPE_CHECKING:
@@ -33,7 +40,6 @@ if TYPE_CHECKING:
 
     from grpclib.protocol import H2Protocol, Stream
 
-    from flyte_remote_async.errors import RPCError
     from flyte_remote_async.transport.base import Metadata, Method
     from flyte_remote_async.transport.target import Target
     from flyte_remote_async.transport.tls import TLSOptions
@@ -62,10 +68,13 @@ class GrpclibTransport:
         self._endpoint = str(target)
         self._max_message_bytes = max_message_bytes
         self._connection = _Connection(target, tls)
-        self._fixed_headers = (
+        # HTTP/2 wants the pseudo-headers first.
+        self._pseudo_headers = (
             (":method", "POST"),
             (":scheme", "http" if target.insecure else "https"),
             (":authority", tls.server_name or ("localhost" if target.unix_path else str(target))),
+        )
+        self._fixed_headers = (
             ("te", "trailers"),
             ("content-type", "application/grpc"),
             ("user-agent", f"{user_agent} grpclib"),
@@ -75,13 +84,16 @@ class GrpclibTransport:
         self, method: Method[Any, Any], request: bytes, *, timeout: float | None = None, metadata: Metadata = ()
     ) -> Reply:
         """Make one call; see :class:`~flyte_remote_async.transport.base.Transport`."""
-        headers = [*self._fixed_headers, (":path", method.path), *wire.encode_metadata(metadata)]
+        wire.check_metadata(metadata)
+        headers = [*self._pseudo_headers, (":path", method.path), *self._fixed_headers, *wire.encode_metadata(metadata)]
         interruption = _Interruption()
         timer = None
         if timeout is not None:
+            if timeout <= 0:
+                raise self._error("DEADLINE_EXCEEDED", DEADLINE_EXCEEDED, method)
             headers.append(("grpc-timeout", wire.encode_timeout(timeout)))
             expire = partial(self._expire, interruption, method)
-            timer = asyncio.get_running_loop().call_later(max(timeout, 0), expire)
+            timer = asyncio.get_running_loop().call_later(timeout, expire)
         try:
             with interruption:
                 protocol = await self._connection.acquire()
@@ -89,6 +101,8 @@ class GrpclibTransport:
                 return await self._exchange(protocol, method, headers, request, interruption)
             finally:
                 self._connection.release()
+        except RPCError:
+            raise  # some are OSError, too
         except (StreamTerminatedError, H2Error, OSError) as error:
             if self._connection.closed:
                 raise ClosedError(f"{method.name}: the connection to {self._endpoint} was closed") from None
@@ -98,7 +112,7 @@ class GrpclibTransport:
                 timer.cancel()
 
     def _expire(self, interruption: _Interruption, method: Method[Any, Any]) -> None:
-        interruption.cancel(self._error("DEADLINE_EXCEEDED", "Deadline Exceeded", method))
+        interruption.cancel(self._error("DEADLINE_EXCEEDED", DEADLINE_EXCEEDED, method))
 
     async def _exchange(
         self,
@@ -140,7 +154,7 @@ class GrpclibTransport:
         if dict(trailers).get("grpc-status") != "0":
             raise self._status(trailers, method)
         if message is None or surplus:
-            raise self._error("INTERNAL", "the server did not send exactly one message", method)
+            raise self._error("INTERNAL", NO_MESSAGE, method)
         return Reply(message, wire.decode_metadata(trailers))
 
     async def _receive_message(self, stream: Stream, method: Method[Any, Any]) -> bytes | None:

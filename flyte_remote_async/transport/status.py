@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from flyte_remote_async.errors import RPCError
     from flyte_remote_async.transport.base import Metadata, Method
 
-__all__ = ["code_of_http_status", "http_status_details", "status_error", "too_large"]
+__all__ = ["DEADLINE_EXCEEDED", "NO_MESSAGE", "code_of_http_status", "http_status_details", "status_error", "too_large"]
+
+DEADLINE_EXCEEDED: Final = "Deadline Exceeded"
+NO_MESSAGE: Final = "the call succeeded, and the server did not send exactly one message"
 
 # grpc-go: "grpc: received message larger than max (5 vs. 4)"; gRPC's C core: "CLIENT: Received message larger than
 # max (5 vs. 4)".

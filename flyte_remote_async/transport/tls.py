@@ -23,6 +23,18 @@ def _pem(_options: TLSOptions, attribute: attrs.Attribute[bytes | None], value: 
         raise ConfigError(f"{attribute.name} holds no PEM block (-----BEGIN …): give the contents of a PEM file")
 
 
+def _certificates(options: TLSOptions, attribute: attrs.Attribute[bytes | None], value: bytes | None) -> None:
+    _pem(options, attribute, value)
+    if value is not None:
+        # gRPC's C core would only say that it cannot connect.
+        import ssl
+
+        try:
+            ssl.create_default_context(cadata=value.decode("ascii", "replace"))
+        except ssl.SSLError as error:
+            raise ConfigError(f"{attribute.name} holds no certificate that can be read: {error}") from error
+
+
 @attrs.frozen(kw_only=True)
 class TLSOptions:
     """What a TLS connection is made with.
@@ -35,10 +47,11 @@ class TLSOptions:
         verify: Whether to verify the server at all. Without, anyone in between can read and change everything.
 
     Raises:
-        ConfigError: A value is not PEM, or one of ``client_cert`` and ``client_key`` is missing.
+        ConfigError: A value is not PEM, a certificate cannot be read, or ``client_cert`` and ``client_key`` are not
+            given together.
     """
 
-    ca_cert: bytes | None = attrs.field(default=None, validator=_pem)
+    ca_cert: bytes | None = attrs.field(default=None, validator=_certificates)
     client_cert: bytes | None = attrs.field(default=None, validator=_pem)
     client_key: bytes | None = attrs.field(default=None, repr=False, validator=_pem)
     server_name: str | None = None

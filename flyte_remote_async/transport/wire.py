@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
+
+from flyte_remote_async.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FRAME_HEAD",
+    "check_metadata",
     "code_of_reset",
     "decode_metadata",
     "encode_metadata",
@@ -55,9 +59,31 @@ _BY_RESET: Final[Mapping[int, str]] = {
     11: "RESOURCE_EXHAUSTED",  # ENHANCE_YOUR_CALM
     12: "PERMISSION_DENIED",  # INADEQUATE_SECURITY
 }
+_KEY: Final = re.compile(r"[0-9a-z_.\-]+")
+_VALUE: Final = re.compile(r"[ -~]*")
+_RESERVED: Final = frozenset({"te", "content-type", "user-agent"})
 _NO_METADATA: Final = frozenset(
     {"grpc-status", "grpc-message", "grpc-encoding", "grpc-accept-encoding", "content-type"}
 )
+
+
+def check_metadata(metadata: Metadata) -> None:
+    """Check that metadata can be sent: keys and values of backends that do not check could smuggle headers.
+
+    Raises:
+        ConfigError: A key or a value is not what gRPC allows.
+    """
+    for key, value in metadata:
+        if not _KEY.fullmatch(key) or key.startswith("grpc-") or key in _RESERVED:
+            raise ConfigError(
+                f"header {key!r} cannot be sent: use lower case letters, digits and _.-, and no name of gRPC"
+            )
+        if key.endswith("-bin"):
+            if not isinstance(value, bytes):
+                raise ConfigError(f"header {key!r} ends in -bin, so its value must be bytes")
+        elif not isinstance(value, str) or not _VALUE.fullmatch(value):
+            # The value is not shown: it may be a token.
+            raise ConfigError(f"the value of header {key!r} cannot be sent: it must be a str of printable ASCII")
 
 
 def frame(message: bytes) -> bytes:
@@ -79,7 +105,7 @@ def encode_timeout(seconds: float) -> str:
 
 
 def encode_metadata(metadata: Metadata) -> list[tuple[str, str]]:
-    """Return metadata as headers: values of keys that end in ``-bin`` are bytes, and go as base64."""
+    """Return checked metadata as headers: values of keys that end in ``-bin`` are bytes, and go as base64."""
     return [
         (key, base64.b64encode(value).rstrip(b"=").decode("ascii") if isinstance(value, bytes) else value)
         for key, value in metadata
