@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from google.protobuf.message import DecodeError
 
 from flyte_remote_async.errors import InternalError, UnimplementedError
-from flyte_remote_async.transport.base import Metadata
 from flyte_remote_async.transport.methods import METHODS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
-    from flyte_remote_async.transport.base import Method, Request, Response
+    from flyte_remote_async.transport.base import Metadata, Method, Request, Response
 
 __all__ = ["Handler", "Registry"]
 
-Handler: TypeAlias = Callable[[bytes, Metadata], Awaitable[bytes]]
-"""Serves one RPC: bytes of the request and metadata in, bytes of the response out, an RPCError for a refusal."""
+
+class Handler(Protocol):
+    """Serves one RPC; an :class:`RPCError` that it raises is its refusal."""
+
+    async def __call__(self, request: bytes, metadata: Metadata) -> bytes:
+        """Take the bytes of the request, return the bytes of the response."""
+        ...
 
 
 class Registry:
@@ -32,7 +35,7 @@ class Registry:
         """Serve an RPC with a function from request message to response message."""
         request_type: type[Request] = method.request_type
 
-        async def handle(request: bytes, _: Metadata) -> bytes:
+        async def handle(request: bytes, metadata: Metadata) -> bytes:  # noqa: ARG001 - as the protocol has it
             try:
                 message = request_type.FromString(request)
             except DecodeError as error:
@@ -60,7 +63,7 @@ def _refuse(method: Method[Any, Any]) -> Handler:
     reason = _REASONS.get(method.name)
     details = f"the devserver does not serve {method.name}{': ' + reason if reason else ''}"
 
-    async def handle(_request: bytes, _metadata: Metadata) -> bytes:
+    async def handle(request: bytes, metadata: Metadata) -> bytes:  # noqa: ARG001 - as the protocol has it
         raise UnimplementedError(details, method=method.name)
 
     return handle
