@@ -84,11 +84,12 @@ class Codec:
         """
         form = literal.scalar.WhichOneof("value")
         if form == "binary" or form == "generic":  # noqa: PLR1714 - twice as fast as a membership test
-            value = wire.read_binary(literal.scalar.binary) if form == "binary" else wire.read_generic(literal)
             try:
+                value = wire.read_binary(literal.scalar.binary) if form == "binary" else wire.read_generic(literal)
                 return self.build(value)
             except DecodeError as error:
                 error.kind = error.kind or form
+                error.expected = error.expected or self.expected
                 raise
         if form == "union":
             return self._unwrap(literal.scalar.union)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from flyte_remote_async.errors import DecodeError, EncodeError
 from flyte_remote_async.literals.base import Codec, describe, each, step
-from flyte_remote_async.literals.primitives import BY_FIELD, NONE
+from flyte_remote_async.literals.primitives import BOOL, FLOAT, INT, NONE, STR
+from flyte_remote_async.literals.times import DATETIME, TIMEDELTA
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,7 @@ class _Any(Codec):
             return {key: step(f"[{key!r}]", self.decode, literals[key]) for key in literals}
         form = literal.scalar.WhichOneof("value")
         if form == "primitive":
-            codec = BY_FIELD.get(literal.scalar.primitive.WhichOneof("value") or "")
+            codec = _BY_FIELD.get(literal.scalar.primitive.WhichOneof("value") or "")
             return codec.decode(literal) if codec else super().decode(literal)
         return NONE.decode(literal) if form == "none_type" else super().decode(literal)
 
@@ -56,6 +57,7 @@ class _Any(Codec):
 
 
 ANY = _Any("Any")
+_BY_FIELD: dict[str, Codec] = {one.field: one for one in (INT, FLOAT, STR, BOOL, DATETIME, TIMEDELTA)}
 
 
 def fields_of(value: object) -> dict[Any, Any] | None:

@@ -14,7 +14,7 @@ from flyteidl.core import types_pb2
 from flyte_remote_async.errors import DecodeError
 from flyte_remote_async.literals import wire
 from flyte_remote_async.literals.base import Codec, step
-from flyte_remote_async.literals.loose import fields_of
+from flyte_remote_async.literals.loose import ANY, fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from flyte_remote_async.literals.registry import Codecs
 
-__all__ = ["from_hint", "record_of"]
+__all__ = ["from_hint", "open_record", "record_of"]
 
 
 class _Record(Codec):
@@ -64,6 +64,29 @@ class _Record(Codec):
 
     def owns_plain(self, value: Any) -> bool:
         return isinstance(value, dict)
+
+
+class _Open(Codec):
+    """A dict or dataclass whose type says that it has fields, and not which."""
+
+    __slots__ = ()
+    tag = "Object-Dataclass-Transformer"
+
+    def build(self, value: Any) -> Any:
+        if type(value) is not dict:
+            raise self.mismatch(value)
+        return value
+
+    def encode(self, value: Any) -> literals_pb2.Literal:
+        return wire.write_binary(self.dump(value))
+
+    def dump(self, value: Any) -> Any:
+        if fields_of(value) is None:
+            raise self.refusal(value)
+        return ANY.dump(value)
+
+    def fits(self, stored: types_pb2.LiteralType) -> bool:
+        return stored.WhichOneof("type") == "simple" and stored.simple == types_pb2.STRUCT
 
 
 class _Field(NamedTuple):
@@ -167,6 +190,11 @@ _BYTES = _Bytes("bytes")
 def record_of(name: str, fields: Mapping[str, Codec]) -> Codec:
     """Return the codec of a dict with known fields."""
     return _Record(name, fields)
+
+
+def open_record(name: str) -> Codec:
+    """Return the codec of a record whose fields nobody knows."""
+    return _Open(name)
 
 
 def from_hint(codecs: Codecs, hint: Any, declared: types_pb2.LiteralType | None) -> Codec | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 from flyteidl.core import types_pb2
 
-from flyte_remote_async.literals import collections, enums, maps, primitives, records, schema, unions
+from flyte_remote_async.literals import collections, enums, maps, primitives, records, schema, times, unions
 from flyte_remote_async.literals.base import Unsupported
 from flyte_remote_async.literals.loose import ANY
 
@@ -27,6 +27,7 @@ __all__ = ["Codecs"]
 _HINTS: tuple[Callable[[Codecs, Any, types_pb2.LiteralType | None], Codec | None], ...] = (
     unions.from_hint,
     primitives.from_hint,
+    times.from_hint,
     enums.from_hint,
     collections.from_hint,
     maps.from_hint,
@@ -99,7 +100,8 @@ def _simple(codecs: Codecs, declared: types_pb2.LiteralType) -> Codec:
         return schema.from_type(codecs, declared)
     known = types_pb2.SimpleType.DESCRIPTOR.values_by_number.get(declared.simple)
     word = known.name.lower() if known else f"simple type {declared.simple}"
-    return primitives.from_type(declared) or Unsupported(word, "simple", declared.simple)
+    codec = primitives.from_type(declared) or times.from_type(declared)
+    return codec or Unsupported(word, "simple", declared.simple)
 
 
 _TYPES: Mapping[str, Callable[[Codecs, types_pb2.LiteralType], Codec]] = {

@@ -16,7 +16,7 @@ from flyte_remote_async.literals.collections import list_of
 from flyte_remote_async.literals.loose import ANY
 from flyte_remote_async.literals.maps import PLAIN_DICT, any_keys
 from flyte_remote_async.literals.primitives import BOOL, FLOAT, INT, NONE, STR
-from flyte_remote_async.literals.records import record_of
+from flyte_remote_async.literals.records import open_record, record_of
 from flyte_remote_async.literals.unions import of_codecs
 from flyte_remote_async.models.structs import struct_to_dict
 
@@ -50,8 +50,9 @@ def from_type(codecs: Codecs, declared: types_pb2.LiteralType) -> Codec:
         name = declared.metadata.fields["title"].string_value if "title" in declared.metadata.fields else "record"
         return record_of(name, {name: _field(codecs, fields[name]) for name in fields})
     schema = struct_to_dict(declared.metadata)
-    codec = _Schema(codecs, schema).codec(schema) if schema.get("properties") or "$ref" in schema else None
-    return PLAIN_DICT if codec is None or codec is ANY else codec
+    if schema.get("properties") or "$ref" in schema:
+        return _Schema(codecs, schema).codec({"type": "object", **schema})
+    return open_record(str(schema["title"])) if schema.get("title") else PLAIN_DICT
 
 
 def _field(codecs: Codecs, declared: types_pb2.LiteralType) -> Codec:

@@ -1,0 +1,10 @@
+"""LiteralsResolver: what a user holds of the inputs and outputs of an execution."""
+
+from __future__ import annotations
+
+from flyte_remote_async.resolver.item import LiteralItem
+from flyte_remote_async.resolver.resolver import LiteralsResolver
+from flyte_remote_async.resolver.source import LoadedLiterals, Loader
+from flyte_remote_async.resolver.values import IN_PLACE_BYTES
+
+__all__ = ["IN_PLACE_BYTES", "LiteralItem", "LiteralsResolver", "LoadedLiterals", "Loader"]

@@ -1,0 +1,126 @@
+"""Where a resolver has its literals from: given, or brought by one call that all who wait share."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, TypeAlias
+
+import anyio
+
+from flyte_remote_async.errors import DetachedError, NotLoadedError
+from flyte_remote_async.models.literals import Literal, Variable
+from flyte_remote_async.models.parsed import in_order
+
+if TYPE_CHECKING:
+    from typing import Self
+
+__all__ = ["LoadedLiterals", "Loader", "Source"]
+
+LoadedLiterals: TypeAlias = tuple[Mapping[str, Literal], Mapping[str, Variable] | None]
+"""Literals by name, and the declared variables by name where they are known."""
+
+Loader: TypeAlias = Callable[[], Awaitable[LoadedLiterals]]
+"""Brings the literals of a resolver."""
+
+
+class _Flight:
+    """One call of the loader, by whoever holds the lock; the others wait for the lock."""
+
+    def __init__(self) -> None:
+        self.lock = anyio.Lock()
+        self.error: Exception | None = None
+
+
+class Source:
+    """The literals and variables of a resolver.
+
+    Args:
+        what: What they are, in words, for errors.
+        loader: Brings them; None when they were given, or when the way to them was lost in pickling.
+    """
+
+    def __init__(self, what: str, loader: Loader | None) -> None:
+        self.what = what
+        self._variables: Mapping[str, Variable] | None = None
+        self._loader = loader
+        self._literals: dict[str, Literal] | None = None
+        self._flight: _Flight | None = None
+
+    @classmethod
+    def given(cls, literals: Mapping[str, Literal], variables: Mapping[str, Variable] | None) -> Self:
+        """Return the source that has its literals."""
+        source = cls("literals", None)
+        source.fill(literals, variables)
+        return source
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the literals are there."""
+        return self._literals is not None
+
+    @property
+    def literals(self) -> dict[str, Literal]:
+        """The literals.
+
+        Raises:
+            NotLoadedError: They were not brought yet.
+        """
+        if self._literals is None:
+            reason = f"the {self.what} are not loaded: await a value, or await load()"
+            raise NotLoadedError(reason)
+        return self._literals
+
+    @property
+    def variables(self) -> Mapping[str, Variable] | None:
+        """The declared variables, None when they are not known; NotLoadedError as for the literals."""
+        _ = self.literals
+        return self._variables
+
+    def declare(self, variables: Mapping[str, Variable]) -> None:
+        """Add what is known of variables that were not declared so far."""
+        self._variables = {**variables, **(self._variables or {})}
+
+    def fill(self, literals: Mapping[str, Literal], variables: Mapping[str, Variable] | None) -> None:
+        """Take the literals, in the order of their names."""
+        self._variables = variables
+        self._literals = in_order(dict(literals))
+
+    async def load(self) -> None:
+        """Bring the literals, once.
+
+        The first who awaits makes the call. If it is cancelled, the next of those who wait makes it; if it fails,
+        all who waited fail with it, and the next await starts anew.
+
+        Raises:
+            DetachedError: The way to the literals was lost in pickling.
+        """
+        if self._literals is not None:
+            return
+        if self._loader is None:
+            reason = f"the {self.what} were not loaded before they were pickled: fetch the execution again"
+            raise DetachedError(reason)
+        # Made here and not with the source: nothing may bind to a loop before it is used on one.
+        flight = self._flight = self._flight or _Flight()
+        async with flight.lock:
+            if flight.error is not None:
+                raise flight.error
+            if self._literals is None:
+                await self._fly(flight, self._loader)
+
+    async def _fly(self, flight: _Flight, loader: Loader) -> None:
+        try:
+            self.fill(*await loader())
+        except Exception as error:
+            flight.error = error
+            raise
+        finally:
+            # A cancelled call is taken over by those who wait on its lock, and by newcomers.
+            if self._literals is not None or flight.error is not None:
+                self._flight = None
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"what": self.what, "_variables": self._variables, "_literals": self._literals}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__init__(str(state["what"]), None)  # type: ignore[misc]
+        self.__dict__.update(state)

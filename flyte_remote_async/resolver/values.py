@@ -1,0 +1,169 @@
+"""Bringing and decoding the values of a resolver."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import anyio
+from anyio import to_thread
+
+from flyte_remote_async.errors import DecodeError, LiteralError, MissingLiteralError
+from flyte_remote_async.literals import decode
+from flyte_remote_async.models.literals import Literal, Variable
+from flyte_remote_async.resolver.item import LiteralItem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flyte_remote_async.resolver.source import Source
+
+__all__ = ["IN_PLACE_BYTES", "MISSING", "Values"]
+
+IN_PLACE_BYTES: Final = 64 * 1024
+"""Up to this many bytes a literal is decoded in place; a larger one in a worker thread, beside the event loop.
+
+A list of 64 KiB has about 5,000 integers, which take some milliseconds.
+"""
+
+MISSING: Final = object()
+
+
+class Values:
+    """The part of a resolver that awaits."""
+
+    def _begin(self, source: Source, type_hints: Mapping[str, Any] | None = None) -> None:
+        self._source = source
+        self._hints: dict[str, Any] = dict(type_hints or {})
+        # Entries of its own over the literals, as the UserDict of the reference has them; None until they are there.
+        self._own: dict[str, Any] | None = None
+        # A list for each name and not a dict: hints need not be hashable.
+        self._decoded: dict[str, list[tuple[Any, Any]]] = {}
+
+    @property
+    def _entries(self) -> dict[str, Any]:
+        if self._own is None:
+            self._own = dict(self._source.literals)
+        return self._own
+
+    async def load(self) -> Self:
+        """Bring the literals, once; nothing is decoded.
+
+        Returns:
+            The resolver itself.
+
+        Raises:
+            DetachedError: The resolver was pickled before it was loaded.
+            FlyteRemoteError: Whatever the loading met: an RPC that failed, outputs of an execution that has none.
+        """
+        await self._source.load()
+        return self
+
+    def __getitem__(self, key: str) -> LiteralItem:
+        return LiteralItem(self, key)
+
+    async def get(self, attr: str, as_type: Any = None) -> Any:
+        """Return one value.
+
+        Args:
+            attr: Its name.
+            as_type: The Python type that is wanted; without it the type hint counts, then the declared type.
+
+        Raises:
+            MissingLiteralError: There is no such name.
+            DecodeError: The value cannot be read so, or nothing says what type it has.
+        """
+        await self.load()
+        hint = self._hints.get(attr) if as_type is None else as_type
+        literal = self._entries.get(attr, self._source.literals.get(attr, MISSING))
+        if literal is MISSING:
+            raise MissingLiteralError(attr, tuple(self._entries))
+        if not isinstance(literal, Literal):
+            return literal
+        value = self._cached(attr, hint)
+        if value is not MISSING:
+            return value
+        try:
+            decoded = await self._decode(attr, literal, hint)
+        except LiteralError as error:
+            raise error.named(attr) from error.__cause__
+        value = self._cached(attr, hint)
+        if value is not MISSING:  # another task was faster, and values are shared
+            return value
+        self._decoded.setdefault(attr, []).append((hint, decoded))
+        return decoded
+
+    def _cached(self, name: str, hint: Any) -> Any:
+        found = (value for known, value in self._decoded.get(name, ()) if known is hint or known == hint)
+        return next(found, MISSING)
+
+    async def _decode(self, name: str, literal: Literal, hint: Any) -> Any:
+        variable = (self._source.variables or {}).get(name)
+        if variable is None and hint is None:
+            reason = "nothing declares its type: give as_type, or a type hint"
+            raise DecodeError(reason, kind=literal.kind)
+        declared = None if variable is None else variable.type
+        if len(literal.serialize_to_string()) <= IN_PLACE_BYTES:
+            return decode(literal, declared, hint)
+        # Nothing in the thread waits or has effects, so a cancelled caller need not wait for it.
+        limiter = anyio.CapacityLimiter(1)
+        return await to_thread.run_sync(decode, literal, declared, hint, limiter=limiter, abandon_on_cancel=True)
+
+    async def all(self, types: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return all values by name.
+
+        Args:
+            types: Python types by name, for this call.
+
+        Raises:
+            DecodeError: A value cannot be read. The others were tried all the same, and are cached; where several
+                fail, the error is the first one, with the others as notes.
+        """
+        await self.load()
+        values: dict[str, Any] = {}
+        failed: list[LiteralError] = []
+        for name in tuple(self._entries):
+            try:
+                values[name] = await self.get(name, (types or {}).get(name))
+            except LiteralError as error:
+                failed.append(error)
+        if failed:
+            for other in failed[1:]:
+                failed[0].add_note(f"and also: {other}")
+            raise failed[0]
+        return values
+
+    async def values(self) -> list[Any]:
+        """Return all values, in the order of their names; raises as :meth:`all`."""
+        return list((await self.all()).values())
+
+    async def items(self) -> list[tuple[str, Any]]:
+        """Return all names with their values; raises as :meth:`all`."""
+        return list((await self.all()).items())
+
+    async def as_python_native(self, python_interface: Any) -> Any:
+        """Return what a call of the task or workflow would have returned.
+
+        Args:
+            python_interface: Something with ``outputs``: a :class:`TypedInterface`, or Python types by name, whose
+                order is the order of the values.
+
+        Returns:
+            None when there are no literals, the value when there is one, else a tuple in the interface's order.
+
+        Raises:
+            MissingLiteralError: The interface declares an output that is not there.
+            DecodeError: A value cannot be read, also one that the interface does not declare.
+        """
+        await self.load()
+        if not self._entries:
+            return None
+        outputs: Mapping[str, Any] = python_interface.outputs
+        declared = {name: one for name, one in outputs.items() if isinstance(one, Variable)}
+        self._source.declare(declared)
+        values = await self.all({name: one for name, one in outputs.items() if name not in declared})
+        if len(values) == 1:
+            return next(iter(values.values()))
+        missing = [name for name in outputs if name not in values]
+        if missing:
+            raise MissingLiteralError(missing[0], tuple(values))
+        return tuple(values[name] for name in outputs)
