@@ -19,6 +19,7 @@ from google.protobuf.message import Message
 from flyte_remote_async.devserver.engine import Engine
 from flyte_remote_async.devserver.stand_ins import StandIns
 from flyte_remote_async.devserver.store import Query, Store
+from flyte_remote_async.devserver.store.sql import Statement
 from flyte_remote_async.models.phases import NodePhase
 
 if TYPE_CHECKING:
@@ -96,24 +97,22 @@ class Rig:
         await self.store.put_launch_plan(made.launch_plan)
 
     async def read(self, execution: execution_pb2.Execution) -> Written:
+        name = execution.id.name
         found = await self.store.get_execution(execution.id)
         assert found is not None
-        rows = await self._all("node_executions", node_execution_pb2.NodeExecution)
-        nodes = {row.id.node_id: row for row in rows if row.id.execution_id == execution.id}
-        parents: list[Any] = await self.store.page(Query("node_executions", (), limit=1_000_000), "parent_id")
+        rows = await self.store.select(
+            Statement("SELECT message, parent_id FROM node_executions WHERE execution_name = ? ORDER BY id", (name,))
+        )
+        nodes = [(node_execution_pb2.NodeExecution.FromString(message), parent or "") for message, parent in rows]
         attempts = await self._all("task_executions", task_execution_pb2.TaskExecution)
         return Written(
             found,
-            nodes,
-            {
-                row.id.node_id: parent or ""
-                for row, parent in zip(rows, parents, strict=True)
-                if row.id.execution_id == execution.id
-            },
+            {node.id.node_id: node for node, _ in nodes},
+            {node.id.node_id: parent for node, parent in nodes},
             {
                 (row.id.node_execution_id.node_id, row.id.retry_attempt): row
                 for row in attempts
-                if row.id.node_execution_id.execution_id == execution.id
+                if row.id.node_execution_id.execution_id.name == name
             },
             (await self.store.get_execution_data(execution.id)).outputs,
         )

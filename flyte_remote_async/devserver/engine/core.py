@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 import attrs
+from flyteidl.admin import execution_pb2
 from flyteidl.core import identifier_pb2
 
 from flyte_remote_async.devserver.engine.clock import SystemClock
@@ -19,7 +20,7 @@ from flyte_remote_async.devserver.engine.run import Run
 from flyte_remote_async.errors import ClosedError
 
 if TYPE_CHECKING:
-    from flyteidl.admin import execution_pb2, workflow_pb2
+    from flyteidl.admin import workflow_pb2
     from flyteidl.core import literals_pb2
 
     from flyte_remote_async.devserver.engine.clock import Clock
@@ -74,12 +75,12 @@ class Engine:
         """
         if self._closed:
             raise ClosedError("the devserver's engine is closed, and starts no executions")
-        recorder = Recorder(self._store, self._clock, execution.id)
-        running = _Running(recorder, anyio.CancelScope())
-        self._running[_key(execution.id)] = running
-        running.task = asyncio.create_task(
-            self._carry(running, execution, inputs), name=f"execution {execution.id.name}"
-        )
+        # A message of its own: the caller's may change while this one runs.
+        mine = execution_pb2.Execution()
+        mine.CopyFrom(execution)
+        running = _Running(Recorder(self._store, self._clock, mine.id), anyio.CancelScope())
+        self._running[_key(mine.id)] = running
+        running.task = asyncio.create_task(self._carry(running, mine, inputs), name=f"execution {mine.id.name}")
 
     async def abort(
         self, execution_id: identifier_pb2.WorkflowExecutionIdentifier, cause: str, principal: str = ""

@@ -28,6 +28,8 @@ def test_long_ids_are_hashed_as_the_real_flyte_hashed_them(name: str, expected: 
 def test_every_recorded_checkpoint_and_attempt_has_the_name_that_we_would_give_it(recordings: Recordings) -> None:
     named = 0
     for attempt in recordings.messages(task_execution_pb2.TaskExecution):
+        if not attempt.closure.metadata.generated_name:  # a map task has none
+            continue
         node_id = attempt.id.node_execution_id
         ours = attempt_name(node_id.execution_id.name, node_id.node_id, attempt.id.retry_attempt)
         assert ours == attempt.closure.metadata.generated_name
