@@ -28,6 +28,7 @@ def lowest(session: nox.Session) -> None:
     session.install("uv")
     session.run(
         *("uv", "pip", "install", "-q", "--resolution", "lowest-direct", "-e", ".[test]"),
+        "googleapis-common-protos==1.68.0",  # flyteidl brings it, and newer ones would lift protobuf
         env={"VIRTUAL_ENV": session.virtualenv.location},
     )
     session.run("pytest", "-q", "-n", "2", *session.posargs)

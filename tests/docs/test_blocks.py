@@ -95,7 +95,7 @@ async def test_the_blocks_of_a_page_run(
 
 def test_no_block_is_left_out() -> None:
     # A fence with other spaces, or a language like "py", would be skipped without a word.
-    fences = re.compile(r"^\s*```\s*(py|python|python3|pycon)\b", re.MULTILINE | re.IGNORECASE)
+    fences = re.compile(r"^ *```[ \t]*(py|python|python3|pycon)\b", re.MULTILINE | re.IGNORECASE)
     for page in PAGES:
         shown = [match for match in BLOCK.finditer(page.read_text()) if match["shown"] is not None]
         assert len(fences.findall(page.read_text())) == len(shown), page.name
