@@ -161,9 +161,7 @@ class Engine:
             task = await self._store.get_task(entity)
             if task is None:
                 return _missing("task", entity)
-            workflow = single_task_workflow(task)
-            await self._store.put_workflow(workflow)
-            return workflow, given
+            return single_task_workflow(task), given
         launch_plan = await self._store.get_launch_plan(entity)
         if launch_plan is None:
             return _missing("launch plan", entity)

@@ -197,14 +197,17 @@ class Recorder:
             message.closure.abort_metadata.principal = principal
             _stop(message, _WORKFLOW.ABORTED, now)
 
-        await self._change(change)
+        await self._change(change, aborting=True)
 
-    async def _change(self, change: Callable[[admin_pb2.Execution, dt.datetime], None]) -> None:
-        """Change the execution, unless it has ended: what has ended stays as it is."""
+    async def _change(
+        self, change: Callable[[admin_pb2.Execution, dt.datetime], None], *, aborting: bool = False
+    ) -> None:
+        """Change the execution, unless it has ended; one that is ABORTING can only become ABORTED."""
         now = self._clock.now()
 
         def guarded(message: admin_pb2.Execution) -> None:
-            if not WorkflowPhase(message.closure.phase).is_terminal:
+            phase = WorkflowPhase(message.closure.phase)
+            if not phase.is_terminal and (aborting or phase is not WorkflowPhase.ABORTING):
                 change(message, now)
                 message.closure.updated_at.FromDatetime(now)
 

@@ -457,6 +457,14 @@ async def test_an_abort_right_after_the_launch(rig: Rig) -> None:
     assert not written.execution.closure.HasField("duration")
 
 
+async def test_an_execution_that_is_marked_as_aborting_can_only_be_aborted(rig: Rig) -> None:
+    work = made([task_node("n0", ADD, a=1, b=1)], [ADD])
+    work.execution.closure.phase = core_execution_pb2.WorkflowExecution.ABORTING
+    assert phase(await rig.run_made(work)) == "ABORTING"
+    await rig.engine.abort(work.execution.id, "as announced")
+    assert phase(await rig.read(work.execution)) == "ABORTED"
+
+
 async def test_what_has_ended_stays_as_it_is(rig: Rig) -> None:
     work = made([task_node("n0", ADD, a=1, b=1)], [ADD])
     before = await rig.run_made(work)
