@@ -55,7 +55,7 @@ class FlyteLaunchPlan(FlyteEntity[launch_plan_pb2.LaunchPlanSpec]):
 
     id: Identifier
     """What identifies it; a spec alone does not say it, and gives an id without a name."""
-    _fetched: bytes = b""  # the admin.LaunchPlan that it came in, without id and spec
+    _fetched: bytes | None = None  # the admin.LaunchPlan that it came in, without id and spec
 
     def __init__(  # noqa: PLR0917 - the reference API's own parameters
         self,
@@ -114,15 +114,15 @@ class FlyteLaunchPlan(FlyteEntity[launch_plan_pb2.LaunchPlanSpec]):
         return cls._of(model, id)
 
     @classmethod
-    def _of(cls, spec: launch_plan_pb2.LaunchPlanSpec, identifier: Identifier, fetched: bytes = b"") -> Self:
+    def _of(cls, spec: launch_plan_pb2.LaunchPlanSpec, identifier: Identifier, fetched: bytes | None = None) -> Self:
         plan = cls.__new__(cls)
         plan.__attrs_init__(canonical_bytes(spec), identifier, fetched)
         return plan
 
     def to_launch_plan(self) -> launch_plan_pb2.LaunchPlan:
         """Return the launch plan as a control plane answers with it, with all that came in when it was fetched."""
-        plan = launch_plan_pb2.LaunchPlan.FromString(self._fetched)
-        if not self._fetched:
+        plan = launch_plan_pb2.LaunchPlan.FromString(self._fetched or b"")
+        if self._fetched is None:
             plan.id.CopyFrom(self.id.to_flyte_idl())
         plan.spec.CopyFrom(self.to_flyte_idl())
         return plan
@@ -133,7 +133,7 @@ class FlyteLaunchPlan(FlyteEntity[launch_plan_pb2.LaunchPlanSpec]):
 
     @functools.cached_property
     def _closure(self) -> launch_plan_pb2.LaunchPlanClosure | None:
-        plan = launch_plan_pb2.LaunchPlan.FromString(self._fetched)
+        plan = launch_plan_pb2.LaunchPlan.FromString(self._fetched or b"")
         return plan.closure if plan.HasField("closure") else None
 
     @property

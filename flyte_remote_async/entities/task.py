@@ -60,7 +60,7 @@ class FlyteTask(FlyteEntity[task_pb2.TaskSpec]):
     _resource_type: ClassVar[ResourceType] = ResourceType.TASK
 
     should_register: bool = False
-    _fetched: bytes = b""  # the admin.Task that it came in, without the template
+    _fetched: bytes | None = None  # the admin.Task that it came in, without the template
 
     def __init__(  # noqa: PLR0917 - the reference API's own parameters
         self,
@@ -127,15 +127,15 @@ class FlyteTask(FlyteEntity[task_pb2.TaskSpec]):
         return cls._of(task_pb2.TaskSpec(template=message_of(base_model)))
 
     @classmethod
-    def _of(cls, spec: task_pb2.TaskSpec, fetched: bytes = b"") -> Self:
+    def _of(cls, spec: task_pb2.TaskSpec, fetched: bytes | None = None) -> Self:
         task = cls.__new__(cls)
         task.__attrs_init__(canonical_bytes(spec), False, fetched)  # noqa: FBT003
         return task
 
     def to_task(self) -> task_pb2.Task:
         """Return the task as a control plane answers with it, with all that came in when it was fetched."""
-        task = task_pb2.Task.FromString(self._fetched)
-        if not self._fetched:
+        task = task_pb2.Task.FromString(self._fetched or b"")
+        if self._fetched is None:
             task.id.CopyFrom(self.id.to_flyte_idl())
         task.closure.compiled_task.template.CopyFrom(self.to_flyte_idl().template)
         return task
@@ -211,13 +211,13 @@ class FlyteTask(FlyteEntity[task_pb2.TaskSpec]):
         spec = self.to_flyte_idl()
         if spec.HasField("description"):
             return Documentation.from_flyte_idl(spec.description)
-        short = task_pb2.Task.FromString(self._fetched).short_description
+        short = task_pb2.Task.FromString(self._fetched or b"").short_description
         message = description_entity_pb2.DescriptionEntity(short_description=short)
         return Documentation.from_flyte_idl(message) if short else None
 
     @property
     def created_at(self) -> datetime | None:
         """When it was registered; None when it was not fetched."""
-        return datetime_in(task_pb2.Task.FromString(self._fetched).closure, "created_at")
+        return datetime_in(task_pb2.Task.FromString(self._fetched or b"").closure, "created_at")
 
     __hash__ = FlyteEntity.__hash__

@@ -71,7 +71,7 @@ class FlyteWorkflow(FlyteEntity[workflow_pb2.WorkflowSpec]):
 
     should_register: bool = False
     _definitions: Definitions = attrs.field(kw_only=True)
-    _fetched: bytes = b""  # the admin.Workflow that it came in, without the closure
+    _fetched: bytes | None = None  # the admin.Workflow that it came in, without the closure
 
     def __init__(  # noqa: PLR0917 - the reference API's own parameters
         self,
@@ -183,7 +183,7 @@ class FlyteWorkflow(FlyteEntity[workflow_pb2.WorkflowSpec]):
         cls, spec: workflow_pb2.WorkflowSpec, definitions: Definitions, rest: workflow_pb2.Workflow | None = None
     ) -> Self:
         workflow = cls.__new__(cls)
-        fetched = canonical_bytes(rest) if rest is not None else b""
+        fetched = canonical_bytes(rest) if rest is not None else None
         workflow.__attrs_init__(canonical_bytes(spec), False, fetched, definitions=definitions)  # noqa: FBT003
         return workflow
 
@@ -198,8 +198,8 @@ class FlyteWorkflow(FlyteEntity[workflow_pb2.WorkflowSpec]):
 
     def to_workflow(self) -> workflow_pb2.Workflow:
         """Return the workflow as a control plane answers with it, with all that came in when it was fetched."""
-        workflow = workflow_pb2.Workflow.FromString(self._fetched)
-        if not self._fetched:
+        workflow = workflow_pb2.Workflow.FromString(self._fetched or b"")
+        if self._fetched is None:
             workflow.id.CopyFrom(self.id.to_flyte_idl())
         workflow.closure.compiled_workflow.CopyFrom(self._definitions.message)
         return workflow
@@ -294,14 +294,14 @@ class FlyteWorkflow(FlyteEntity[workflow_pb2.WorkflowSpec]):
         spec = self.to_flyte_idl()
         if spec.HasField("description"):
             return Documentation.from_flyte_idl(spec.description)
-        short = workflow_pb2.Workflow.FromString(self._fetched).short_description
+        short = workflow_pb2.Workflow.FromString(self._fetched or b"").short_description
         message = description_entity_pb2.DescriptionEntity(short_description=short)
         return Documentation.from_flyte_idl(message) if short else None
 
     @property
     def created_at(self) -> datetime | None:
         """When it was registered; None when it was not fetched."""
-        return datetime_in(workflow_pb2.Workflow.FromString(self._fetched).closure, "created_at")
+        return datetime_in(workflow_pb2.Workflow.FromString(self._fetched or b"").closure, "created_at")
 
     def _node(self, node: core_workflow_pb2.Node) -> FlyteNode:
         return FlyteNode.from_flyte_idl(node, self._definitions)

@@ -84,7 +84,7 @@ class ExecutionError(ParsedValue[execution_pb2.ExecutionError]):
         return self._message.worker
 
     def __str__(self) -> str:
-        return f"{self.code}: {self.message}" if self.code else self.message
+        return ": ".join(filter(None, (self.code, self.message))) or "no details were given"
 
 
 class AbortMetadata(ParsedValue[admin_execution_pb2.AbortMetadata]):
