@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from flyteidl.admin import launch_plan_pb2, task_pb2, workflow_pb2
 from flyteidl.service import admin_pb2, dataproxy_pb2, signal_pb2
-from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flyte_remote_async.entities import FlyteLaunchPlan, FlyteTask, FlyteWorkflow
-from tests.support.messages import messages
+from tests.support.messages import is_repeated, messages
 from tests.support.recordings import load, message_class, rpcs
 from tests.support.values import value_classes
 
@@ -34,11 +33,12 @@ def walk(message: Message) -> Iterator[Message]:
         current = waiting.pop()
         yield current
         for field, value in current.ListFields():
-            if field.cpp_type != FieldDescriptor.CPPTYPE_MESSAGE:
+            inner = field.message_type
+            if inner is None:
                 continue
-            if field.message_type.GetOptions().map_entry:
-                waiting.extend(inner for inner in value.values() if isinstance(inner, Message))
-            elif field.is_repeated:
+            if inner.GetOptions().map_entry:
+                waiting.extend(item for item in value.values() if isinstance(item, Message))
+            elif is_repeated(field):
                 waiting.extend(value)
             else:
                 waiting.append(value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import MutableSequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from google.protobuf import message_factory
@@ -10,10 +12,9 @@ from google.protobuf.message import Message
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
-    from google.protobuf.descriptor import Descriptor
     from hypothesis.strategies import DrawFn, SearchStrategy
 
-__all__ = ["messages", "unknown_fields"]
+__all__ = ["is_repeated", "messages", "unknown_fields"]
 
 M = TypeVar("M", bound=Message)
 
@@ -34,6 +35,13 @@ _SCALARS: dict[int, SearchStrategy[Any]] = {
 }
 
 
+@functools.cache
+def is_repeated(field: Any) -> bool:
+    """Return whether a field holds many values; protobuf's ways to ask a descriptor differ from release to release."""
+    empty = getattr(message_factory.GetMessageClass(field.containing_type)(), field.name)
+    return isinstance(empty, MutableSequence) and not isinstance(empty, Message)
+
+
 def _varint(number: int) -> bytes:
     encoded = bytearray()
     while number > 0x7F:
@@ -44,7 +52,7 @@ def _varint(number: int) -> bytes:
 
 
 @st.composite
-def unknown_fields(draw: DrawFn, descriptor: Descriptor) -> bytes:
+def unknown_fields(draw: DrawFn, descriptor: Any) -> bytes:
     """Draw the bytes of one field that the type does not have."""
     highest = max(descriptor.fields_by_number, default=0)
     numbers = st.one_of(st.integers(highest + 1, highest + 20), st.integers(20_000, 2**29 - 1))
@@ -81,11 +89,11 @@ def messages(draw: DrawFn, message_type: type[M], *, depth: int = 4, unknown: bo
     return message
 
 
-def _fill(draw: DrawFn, message: Message, field: FieldDescriptor, *, depth: int, unknown: bool) -> None:
+def _fill(draw: DrawFn, message: Message, field: Any, *, depth: int, unknown: bool) -> None:
     entry = field.message_type
     if entry is not None and entry.GetOptions().map_entry:
         _fill_map(draw, getattr(message, field.name), entry, depth=depth, unknown=unknown)
-    elif field.is_repeated:
+    elif is_repeated(field):
         values = draw(st.lists(_value(field, depth=depth, unknown=unknown), max_size=3))
         getattr(message, field.name).extend(values)
     elif entry is not None:
@@ -94,7 +102,7 @@ def _fill(draw: DrawFn, message: Message, field: FieldDescriptor, *, depth: int,
         setattr(message, field.name, draw(_value(field, depth=depth, unknown=unknown)))
 
 
-def _fill_map(draw: DrawFn, target: Any, entry: Descriptor, *, depth: int, unknown: bool) -> None:
+def _fill_map(draw: DrawFn, target: Any, entry: Any, *, depth: int, unknown: bool) -> None:
     key, value = entry.fields_by_name["key"], entry.fields_by_name["value"]
     keys = draw(st.lists(_value(key, depth=depth, unknown=unknown), max_size=3, unique=True))
     for name in keys:
@@ -105,7 +113,7 @@ def _fill_map(draw: DrawFn, target: Any, entry: Descriptor, *, depth: int, unkno
             target[name] = drawn
 
 
-def _value(field: FieldDescriptor, *, depth: int, unknown: bool) -> SearchStrategy[Any]:
+def _value(field: Any, *, depth: int, unknown: bool) -> SearchStrategy[Any]:
     if field.message_type is not None:
         inner = message_factory.GetMessageClass(field.message_type)
         return messages(inner, depth=depth, unknown=unknown)

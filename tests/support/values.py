@@ -22,8 +22,8 @@ PACKAGES = (flyte_remote_async.models, flyte_remote_async.entities)
 def value_classes(*packages: ModuleType) -> list[type[MessageValue[Any]]]:
     """Return the classes that say which message they mirror, of the given packages or of all."""
     for package in PACKAGES:
-        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-            importlib.import_module(module.name)
+        for found_module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            importlib.import_module(found_module.name)
     names = tuple(package.__name__ for package in packages or (flyte_remote_async,))
     found: dict[str, type[MessageValue[Any]]] = {}
     waiting: list[type[MessageValue[Any]]] = [MessageValue]
