@@ -57,6 +57,9 @@ def each(convert: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
     return done
 
 
+_LONGEST = 200  # letters of a type in an error
+
+
 class Codec:
     """How values of one type are read and written; the base refuses everything.
 
@@ -71,7 +74,7 @@ class Codec:
     optional = False
 
     def __init__(self, expected: str) -> None:
-        self.expected = expected
+        self.expected = expected if len(expected) <= _LONGEST else f"{expected[: _LONGEST - 1]}…"
 
     def decode(self, literal: literals_pb2.Literal) -> Any:
         """Return the Python value of a literal.
