@@ -59,9 +59,9 @@ def _add_demo(demo: argparse.ArgumentParser) -> None:
 
 def _run_demo(arguments: argparse.Namespace) -> int:
     # Inside: it imports the client and the server.
-    from flyte_remote_async.cli import demo
+    from flyte_remote_async.cli.demo import run
 
-    return demo.run(arguments)
+    return run(arguments)
 
 
 def _inputs(text: str) -> dict[str, Any]:

@@ -1,0 +1,113 @@
+"""The demo: launch a workflow, watch it run, read its outputs."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+from flyte_remote_async.cli import demo_tasks
+from flyte_remote_async.cli.packaged import packaged_lines, packaged_workflows
+from flyte_remote_async.cli.view import open_view
+from flyte_remote_async.devserver import DevServer
+from flyte_remote_async.errors import WaitTimeoutError
+from flyte_remote_async.remote import FlyteRemote
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import AsyncIterator
+
+    from flyte_remote_async.executions import FlyteWorkflowExecution
+
+__all__ = ["run"]
+
+_PACE: Final = 0.25
+"""Seconds that each stand-in takes, so that there is progress to see."""
+
+_LOOK_EVERY: Final = 0.1
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the demo and return the exit code of the command.
+
+    Args:
+        arguments: What the command line says.
+    """
+    if arguments.list:
+        print(*packaged_workflows(), sep="\n")
+        return 0
+    known = [workflow.name for workflow in packaged_workflows()]
+    if arguments.endpoint is None and arguments.workflow not in known:
+        sys.stderr.write(
+            f"flyte-remote: the demo has no workflow {arguments.workflow!r}; it has {', '.join(known)}, "
+            "and --endpoint launches what a Flyte of yours has\n"
+        )
+        return 2
+    return anyio.run(_demo, arguments)
+
+
+async def _demo(arguments: argparse.Namespace) -> int:
+    began = time.monotonic()
+    async with _endpoint(arguments) as (endpoint, insecure):
+        remote = FlyteRemote.connect(endpoint, insecure=insecure, project=arguments.project, domain=arguments.domain)
+        async with remote:
+            workflow = await remote.fetch_workflow(arguments.workflow)
+            execution = await remote.execute(workflow, inputs=arguments.inputs)
+            print(f"launched {execution.id} on {endpoint}", flush=True)
+            execution = await _follow(execution, arguments.timeout)
+            code = await _report(execution)
+    print(f"done in {time.monotonic() - began:.1f} s")
+    return code
+
+
+@contextlib.asynccontextmanager
+async def _endpoint(arguments: argparse.Namespace) -> AsyncIterator[tuple[str, bool]]:
+    """Give the endpoint to launch on, and whether it is without TLS: the user's, or one of a server of our own."""
+    if arguments.endpoint is not None:
+        yield arguments.endpoint, arguments.insecure
+        return
+    async with DevServer() as dev:
+        await dev.load(packaged_lines())
+        demo_tasks.register(dev, _PACE)
+        yield dev.endpoint, True
+
+
+async def _follow(execution: FlyteWorkflowExecution, timeout: float | None) -> FlyteWorkflowExecution:
+    with open_view() as view:
+        with anyio.move_on_after(timeout):
+            while not execution.is_done:
+                execution = await execution.sync(sync_nodes=True)
+                view.show(execution)
+                if not execution.is_done:
+                    await anyio.sleep(_LOOK_EVERY)
+        view.finish(execution)
+    if not execution.is_done:
+        raise WaitTimeoutError(
+            f"{execution.id} is still {execution.phase.name} after {timeout:g} s, and goes on; "
+            "a larger --timeout waits longer",
+            execution=execution,
+        )
+    return execution
+
+
+async def _report(execution: FlyteWorkflowExecution) -> int:
+    """Print what came out, and return the exit code."""
+    if not execution.is_successful:
+        print(execution.error.message if execution.error else execution.closure.abort_cause, flush=True)
+        sys.stderr.write(f"flyte-remote: {execution.id} is {execution.phase.name}: {_summary(execution)}\n")
+        return 1
+    outputs = await execution.outputs.all()
+    for name, value in outputs.items():
+        print(f"{name} = {value!r}")
+    return 0
+
+
+def _summary(execution: FlyteWorkflowExecution) -> str:
+    """Return why an execution failed, in one line: a trace ends with it."""
+    error = execution.error
+    words = error.message if error else execution.closure.abort_cause
+    last = next((line.strip() for line in reversed(words.splitlines()) if line.strip()), "no reason was given")
+    return f"{error.code}: {last}" if error else last
