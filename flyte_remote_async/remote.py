@@ -1,0 +1,469 @@
+"""FlyteRemote: the way into the package. Each verb is a few lines; what it does is in ``operations``."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+
+from flyteidl.admin import execution_pb2
+
+from flyte_remote_async.config import Config
+from flyte_remote_async.errors import ClosedError, ConfigError
+from flyte_remote_async.executions import FlyteNodeExecution, FlyteWorkflowExecution
+from flyte_remote_async.models.identifiers import WorkflowExecutionIdentifier
+from flyte_remote_async.models.options import LaunchOptions
+from flyte_remote_async.operations import listing
+from flyte_remote_async.operations.session import open_session
+from flyte_remote_async.operations.sync import Look
+from flyte_remote_async.operations.wait import Waiter, pause_of
+from flyte_remote_async.policy.sync_plan import Coverage
+from flyte_remote_async.transport.target import Target
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Unpack
+
+    from flyte_remote_async.config.settings import Overrides
+    from flyte_remote_async.entities import FlyteLaunchPlan, FlyteTask, FlyteWorkflow
+    from flyte_remote_async.executions import FlyteTaskExecution
+    from flyte_remote_async.executions.binding import ExecutionData
+    from flyte_remote_async.models.identifiers import Identifier
+    from flyte_remote_async.operations.session import Session
+    from flyte_remote_async.policy.filters import Filter
+    from flyte_remote_async.transport.base import Transport
+
+__all__ = ["FlyteRemote"]
+
+Seconds: TypeAlias = "timedelta | float"
+
+
+class FlyteRemote:
+    """A way to one Flyte control plane.
+
+    Make one with :meth:`connect`, :meth:`auto` or :meth:`for_sandbox`, and open it with ``async with``, or with
+    :meth:`open` and :meth:`aclose` where a framework wants the two apart. It belongs to the event loop that opened it.
+
+    Example:
+        ```python
+        async with FlyteRemote.connect("dns:///flyte.example.com", project="p", domain="d") as remote:
+            execution = await remote.execute(await remote.fetch_workflow("pkg.wf"), inputs={"a": 3})
+            execution = await execution.wait(timeout=600)
+            print(await execution.outputs["o0"])
+        ```
+    """
+
+    def __init__(
+        self, configure: Callable[[], Awaitable[Config]], channel: Callable[[], Transport] | None = None
+    ) -> None:
+        """Prefer :meth:`connect`, :meth:`auto` and :meth:`for_sandbox`.
+
+        Args:
+            configure: Gives the configuration when the remote is opened.
+            channel: Makes a channel of another kind than gRPC's.
+        """
+        self._configure = configure
+        self._channel = channel
+        self._session: Session | None = None
+        self._closed = False
+
+    # --- making one ---------------------------------------------------------------------------------------------
+
+    @classmethod
+    def connect(cls, endpoint: str | Config, **overrides: Unpack[Overrides]) -> Self:
+        """Return a remote for an endpoint; nothing is sent before its first verb.
+
+        Args:
+            endpoint: Host and port such as ``"localhost:30080"`` or ``"dns:///flyte.example.com"``, a URL, or a whole
+                :class:`Config`.
+            **overrides: Fields of :class:`Config`, such as ``insecure=True``, ``project``, ``domain`` and
+                ``transport="grpclib"``.
+
+        Raises:
+            ConfigError: The endpoint or another value is malformed.
+        """
+        config = endpoint.replace(**overrides) if isinstance(endpoint, Config) else None
+        given = config or Config.for_endpoint(str(endpoint), **overrides)
+        Target.parse(given.endpoint, insecure=given.insecure)
+        return cls(_ready(given))
+
+    @classmethod
+    def auto(cls, file: Path | str | bytes | None = None, **overrides: Unpack[Overrides]) -> Self:
+        """Return a remote that is set up as Flyte's other clients are: by environment and configuration file.
+
+        Both are read when the remote is opened, in a worker thread.
+
+        Args:
+            file: The configuration file; None looks where Flyte's clients look.
+            **overrides: Fields of :class:`Config` that come before both.
+        """
+
+        async def configure() -> Config:
+            return await Config.load_async(file=file, **overrides)
+
+        return cls(configure)
+
+    @classmethod
+    def for_sandbox(cls, **overrides: Unpack[Overrides]) -> Self:
+        """Return a remote for a local sandbox, as ``flytectl demo start`` makes one.
+
+        Args:
+            **overrides: Fields of :class:`Config` that differ from the sandbox's.
+        """
+        return cls(_ready(Config.for_sandbox(**overrides)))
+
+    @classmethod
+    def over(cls, channel: Callable[[], Transport], config: Config) -> Self:
+        """Return a remote over channels of another kind, such as the devserver's in-process one.
+
+        Args:
+            channel: Makes a channel, again when one has to be replaced.
+            config: What else to set up; its endpoint is how errors call the other side.
+        """
+        return cls(_ready(config), channel)
+
+    # --- its life -----------------------------------------------------------------------------------------------
+
+    async def open(self) -> Self:
+        """Open the remote in the running event loop; opening an open one does nothing.
+
+        Raises:
+            ConfigError: The configuration cannot be used.
+            ClosedError: It was closed before; make a new one.
+            UnsupportedLoopError: The event loop is not asyncio's.
+        """
+        if self._closed:
+            reason = "this remote was closed; make a new one"
+            raise ClosedError(reason)
+        if self._session is None:
+            self._session = await open_session(await self._configure(), self._channel)
+        return self
+
+    async def aclose(self) -> None:
+        """Close the remote; calls in flight end with :class:`ClosedError`. Closing twice is fine."""
+        self._closed = True
+        if self._session is not None:
+            await self._session.transport.aclose()
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    @property
+    def config(self) -> Config:
+        """How the remote is set up.
+
+        Raises:
+            ClosedError: It is not open yet, so a configuration file may not have been read.
+        """
+        return self._open.config
+
+    @property
+    def _open(self) -> Session:
+        if self._session is None:
+            reason = "this remote is not open: use `async with remote:` or `await remote.open()`"
+            raise ClosedError(reason)
+        return self._session
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "open" if self._session else "not open"
+        where = f"{self._session.config.endpoint}, " if self._session else ""
+        return f"FlyteRemote({where}{state})"
+
+    # --- entities -----------------------------------------------------------------------------------------------
+
+    async def fetch_task(
+        self, name: str, version: str | None = None, project: str | None = None, domain: str | None = None
+    ) -> FlyteTask:
+        """Return a task, in one RPC.
+
+        Args:
+            name: Its name, such as ``"samples.add"``.
+            version: Its version; None or ``"latest"`` is the newest.
+            project: Its project; None is the remote's.
+            domain: Its domain; None is the remote's.
+
+        Raises:
+            NotFoundError: The control plane does not have it.
+            ConfigError: There is no project or domain.
+            RPCError: The call did not succeed.
+        """
+        return await self._open.fetcher.task(*self._place(project, domain), name, version)
+
+    async def fetch_workflow(
+        self, name: str, version: str | None = None, project: str | None = None, domain: str | None = None
+    ) -> FlyteWorkflow:
+        """Return a workflow, in one RPC; arguments and errors as :meth:`fetch_task`.
+
+        The newest one comes out of a list, where Flyte leaves out the nodes: it can be executed and tells its
+        interface. With its version it comes whole.
+        """
+        return await self._open.fetcher.workflow(*self._place(project, domain), name, version)
+
+    async def fetch_launch_plan(
+        self, name: str, version: str | None = None, project: str | None = None, domain: str | None = None
+    ) -> FlyteLaunchPlan:
+        """Return a launch plan, in one RPC; arguments and errors as :meth:`fetch_task`.
+
+        The newest is not always the active one.
+        """
+        return await self._open.fetcher.launch_plan(*self._place(project, domain), name, version)
+
+    async def fetch_task_by_id(self, id: Identifier) -> FlyteTask:
+        """Return the task that an identifier names; it is asked for once.
+
+        Raises:
+            NotFoundError: The control plane does not have it.
+            RPCError: The call did not succeed.
+        """
+        return await self._open.definitions.task(id)
+
+    # --- executions ---------------------------------------------------------------------------------------------
+
+    async def execute(
+        self,
+        entity: FlyteTask | FlyteWorkflow | FlyteLaunchPlan,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        name: str | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        type_hints: Mapping[str, Any] | None = None,
+        options: LaunchOptions | None = None,
+    ) -> FlyteWorkflowExecution:
+        """Launch a task, workflow or launch plan and return its execution.
+
+        Args:
+            entity: What to launch; a workflow is launched by the launch plan of its name and version.
+            inputs: Input name to Python value, or to a ready literal.
+            name: What the execution is called: lower-case letters, digits and ``-``, 63 at most. None makes up a name.
+                With a name, the launch costs one more RPC, which looks whether it is free.
+            project: Where it runs; None is the remote's project, or else the entity's.
+            domain: Where it runs; None is the remote's domain, or else the entity's.
+            type_hints: Input or output name to Python type, where the values do not tell.
+            options: Labels, environment and more.
+
+        Raises:
+            InvalidInputsError: Inputs are unknown, missing, fixed or of the wrong type. Nothing was launched.
+            ValueError: The name is none that Flyte can run. Nothing was launched.
+            AlreadyExistsError: There is an execution of that name.
+            RPCError: The launch failed. When it may have happened all the same, the error gives the name to look for.
+
+        Example:
+            ```python
+            task = await remote.fetch_task("samples.add")
+            execution = await remote.execute(task, {"a": 1, "b": 2}, options=LaunchOptions(labels={"team": "blue"}))
+            ```
+        """
+        config, hints = self.config, type_hints or {}
+        project = project or config.project or entity.id.project
+        domain = domain or config.domain or entity.id.domain
+        message = await self._open.launcher.launch(
+            entity,
+            inputs or {},
+            id=WorkflowExecutionIdentifier(project, domain, name) if name is not None else None,
+            project=project,
+            domain=domain,
+            hints=hints,
+            options=options or LaunchOptions(),
+        )
+        return FlyteWorkflowExecution.from_flyte_idl(message, remote=self, type_hints=hints)
+
+    async def fetch_execution(
+        self,
+        name: str,
+        project: str | None = None,
+        domain: str | None = None,
+        *,
+        type_hints: Mapping[str, Any] | None = None,
+    ) -> FlyteWorkflowExecution:
+        """Return an execution as it is now, in one RPC.
+
+        Args:
+            name: Its name.
+            project: Its project; None is the remote's.
+            domain: Its domain; None is the remote's.
+            type_hints: Output name to the Python type that its value is decoded as.
+
+        Raises:
+            NotFoundError: The control plane does not know it.
+            ConfigError: There is no project or domain.
+            RPCError: The call did not succeed.
+        """
+        id = WorkflowExecutionIdentifier(*self._place(project, domain), name)
+        return self._bind(await self._open.reader.execution(id), type_hints)
+
+    def execution(
+        self,
+        name: str,
+        project: str | None = None,
+        domain: str | None = None,
+        *,
+        type_hints: Mapping[str, Any] | None = None,
+    ) -> FlyteWorkflowExecution:
+        """Return a handle to an execution, without an RPC: for a name out of a database.
+
+        It is a snapshot that shows nothing yet (its phase is ``UNDEFINED``) and can sync, wait and terminate.
+
+        Args:
+            name: Its name.
+            project: Its project; None is the remote's.
+            domain: Its domain; None is the remote's.
+            type_hints: Output name to the Python type that its value is decoded as.
+
+        Raises:
+            ConfigError: There is no project or domain.
+        """
+        id = WorkflowExecutionIdentifier(*self._place(project, domain), name)
+        return self._bind(execution_pb2.Execution(id=id.to_flyte_idl()), type_hints)
+
+    async def list_executions(
+        self,
+        *,
+        limit: int | None = None,
+        filters: Sequence[Filter | str] = (),
+        sort_by: str = "created_at",
+        ascending: bool = False,
+        project: str | None = None,
+        domain: str | None = None,
+    ) -> AsyncIterator[FlyteWorkflowExecution]:
+        """Yield executions, the newest first; pages are fetched as they are needed.
+
+        Lists carry errors cut to 100 bytes: the whole error is in ``fetch_execution``. Archived executions are left
+        out unless a filter asks for their ``state``.
+
+        Args:
+            limit: How many at most; None for all.
+            filters: Conditions that must all hold, such as ``filters.eq("phase", "FAILED")``.
+            sort_by: Column to sort by.
+            ascending: Whether the smallest comes first.
+            project: Their project; None is the remote's.
+            domain: Their domain; None is the remote's.
+
+        Raises:
+            InvalidArgumentError: Flyte does not know the column of a filter, or of the sort.
+            RPCError: A call did not succeed.
+
+        Example:
+            ```python
+            async for execution in remote.list_executions(limit=20, filters=[filters.eq("phase", "FAILED")]):
+                print(execution.id.name)
+            ```
+        """
+        found = listing.executions(
+            self._open.calls,
+            *self._place(project, domain),
+            limit=limit,
+            filters=filters,
+            sort_by=sort_by,
+            ascending=ascending,
+        )
+        async for message in found:
+            yield self._bind(message)
+
+    async def sync(
+        self,
+        execution: FlyteWorkflowExecution,
+        sync_nodes: bool = False,
+        *,
+        attempts: bool = True,
+        io: bool = False,
+        definitions: bool = False,
+    ) -> FlyteWorkflowExecution:
+        """Return an execution as it is now; see :meth:`FlyteWorkflowExecution.sync`."""
+        session, wanted = self._open, Coverage(attempts=attempts, io=io, definitions=definitions)
+        if execution.is_done and (not sync_nodes or execution.covers(wanted)):
+            return execution
+        if not sync_nodes:
+            return self._bind(await session.reader.execution(execution.id), execution.type_hints)
+        look = Look(session.reader, session.definitions, session.data, self, wanted, session.reads)
+        return await look.at(execution, execution.to_flyte_idl() if execution.is_done else None)
+
+    async def wait(
+        self,
+        execution: FlyteWorkflowExecution,
+        timeout: Seconds | None = None,
+        poll_interval: Seconds | None = None,
+        sync_nodes: bool = True,
+    ) -> FlyteWorkflowExecution:
+        """Return an execution when it has ended; see :meth:`FlyteWorkflowExecution.wait`."""
+        reader, limit = self._open.reader, _seconds("timeout", timeout)
+        pause = pause_of(_seconds("poll_interval", poll_interval))
+
+        async def look(left: float | None) -> FlyteWorkflowExecution:
+            return self._bind(await reader.execution(execution.id, timeout=left), execution.type_hints)
+
+        async def finish(ended: FlyteWorkflowExecution) -> FlyteWorkflowExecution:
+            if not sync_nodes:
+                return ended
+            session = self._open
+            tree = Look(session.reader, session.definitions, session.data, self, Coverage(), session.reads)
+            return await tree.at(execution, ended.to_flyte_idl())
+
+        if execution.is_done:
+            return await finish(execution) if not execution.covers(Coverage()) else execution
+        seen = execution.closure.created_at is not None
+        return await Waiter(look, finish, pause).wait(execution, seen=seen, timeout=limit)
+
+    async def terminate(self, execution: FlyteWorkflowExecution, cause: str) -> None:
+        """End an execution; see :meth:`FlyteWorkflowExecution.terminate`."""
+        await self._open.launcher.terminate(execution.id, cause)
+
+    async def load_data(
+        self, snapshot: FlyteWorkflowExecution | FlyteNodeExecution | FlyteTaskExecution
+    ) -> ExecutionData:
+        """Return inputs and outputs of an execution, node or attempt; ``snapshot.inputs`` and ``.outputs`` use it.
+
+        Raises:
+            RPCError: The call did not succeed.
+        """
+        data = self._open.data
+        if isinstance(snapshot, FlyteWorkflowExecution):
+            return await data.of_execution(snapshot.to_flyte_idl())
+        if isinstance(snapshot, FlyteNodeExecution):
+            return await data.of_node(snapshot.to_flyte_idl(), snapshot.interface)
+        return await data.of_attempt(snapshot.to_flyte_idl())
+
+    def console_url(self, id: WorkflowExecutionIdentifier) -> str:
+        """Return the address of an execution's page in the Flyte console."""
+        config = self.config
+        base = config.console_endpoint or Target.parse(config.endpoint, insecure=config.insecure).web_address
+        return f"{base.rstrip('/')}/console/projects/{id.project}/domains/{id.domain}/executions/{id.name}"
+
+    # --- inside -------------------------------------------------------------------------------------------------
+
+    def _bind(
+        self, message: execution_pb2.Execution, type_hints: Mapping[str, Any] | None = None
+    ) -> FlyteWorkflowExecution:
+        return FlyteWorkflowExecution.from_flyte_idl(message, remote=self, type_hints=type_hints)
+
+    def _place(self, project: str | None, domain: str | None) -> tuple[str, str]:
+        project, domain = project or self.config.project, domain or self.config.domain
+        if not project or not domain:
+            missing = " and ".join(word for word, value in (("project", project), ("domain", domain)) if not value)
+            reason = f"no {missing}: name it in the call, or once with FlyteRemote.connect(…, project=…, domain=…)"
+            raise ConfigError(reason)
+        return project, domain
+
+
+def _ready(config: Config) -> Callable[[], Awaitable[Config]]:
+    async def configure() -> Config:
+        return config
+
+    return configure
+
+
+def _seconds(name: str, value: Seconds | None) -> float | None:
+    if value is None:
+        return None
+    seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
+    if not 0 <= seconds < math.inf:
+        reason = f"{name} is a number of seconds or a timedelta of 0 or more, not {value!r}"
+        raise ValueError(reason)
+    return seconds
