@@ -1,7 +1,72 @@
-"""An async-first SDK for the Flyte 1.x control plane."""
+"""An async-first SDK for the Flyte 1.x control plane.
+
+Example:
+    >>> async with FlyteRemote.connect("dns:///flyte.example.com", project="p", domain="d") as remote:
+    ...     execution = await remote.execute(await remote.fetch_workflow("pkg.wf"), inputs={"a": 3})
+    ...     execution = await execution.wait(timeout=600)
+    ...     print(await execution.outputs["o0"])
+"""
 
 from __future__ import annotations
 
-__all__ = ["__version__"]
+from flyte_remote_async import errors
+from flyte_remote_async._version import __version__
+from flyte_remote_async.config import AuthConfig, Config, Secret, Timeouts
+from flyte_remote_async.entities import FlyteLaunchPlan, FlyteNode, FlyteTask, FlyteWorkflow
+from flyte_remote_async.errors import FlyteRemoteError
+from flyte_remote_async.executions import (
+    FlyteNodeExecution,
+    FlyteTaskExecution,
+    FlyteWorkflowExecution,
+    RemoteExecutionBase,
+)
+from flyte_remote_async.interface import TypedInterface
+from flyte_remote_async.models.identifiers import (
+    Identifier,
+    NodeExecutionIdentifier,
+    ResourceType,
+    TaskExecutionIdentifier,
+    WorkflowExecutionIdentifier,
+)
+from flyte_remote_async.models.literals import Literal, LiteralType, Variable
+from flyte_remote_async.models.options import LaunchOptions
+from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
+from flyte_remote_async.policy import filters
+from flyte_remote_async.policy.node_kinds import NodeKind
+from flyte_remote_async.remote import FlyteRemote
+from flyte_remote_async.resolver import LiteralsResolver
 
-__version__ = "0.1.0"
+__all__ = [
+    "AuthConfig",
+    "Config",
+    "FlyteLaunchPlan",
+    "FlyteNode",
+    "FlyteNodeExecution",
+    "FlyteRemote",
+    "FlyteRemoteError",
+    "FlyteTask",
+    "FlyteTaskExecution",
+    "FlyteWorkflow",
+    "FlyteWorkflowExecution",
+    "Identifier",
+    "LaunchOptions",
+    "Literal",
+    "LiteralType",
+    "LiteralsResolver",
+    "NodeExecutionIdentifier",
+    "NodeKind",
+    "NodePhase",
+    "RemoteExecutionBase",
+    "ResourceType",
+    "Secret",
+    "TaskExecutionIdentifier",
+    "TaskPhase",
+    "Timeouts",
+    "TypedInterface",
+    "Variable",
+    "WorkflowExecutionIdentifier",
+    "WorkflowPhase",
+    "__version__",
+    "errors",
+    "filters",
+]

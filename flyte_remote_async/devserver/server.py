@@ -140,8 +140,8 @@ class DevServer:
         """
         from flyte_remote_async.remote import FlyteRemote
 
-        options = {"insecure": True, "project": _PROJECT, "domain": "development"} | options
-        return FlyteRemote.connect(self.endpoint, **options)
+        usual: dict[str, Any] = {"insecure": True, "project": _PROJECT, "domain": "development"}
+        return FlyteRemote.connect(self.endpoint, **(usual | options))
 
     def task(self, name: str) -> Callable[[F], F]:
         """Register a function, sync or async, as the stand-in of a task; a decorator.

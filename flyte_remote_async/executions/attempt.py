@@ -11,10 +11,10 @@ from flyteidl.admin import task_execution_pb2
 from flyte_remote_async.executions.base import RemoteExecutionBase
 from flyte_remote_async.executions.binding import bound
 from flyte_remote_async.executions.rendering import error_to_dict, times_to_dict
-from flyte_remote_async.models.task_executions import TaskExecutionClosure
 from flyte_remote_async.models.identifiers import TaskExecutionIdentifier
 from flyte_remote_async.models.message import canonical_bytes, parse
 from flyte_remote_async.models.phases import TaskPhase
+from flyte_remote_async.models.task_executions import TaskExecutionClosure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["FlyteTaskExecution"]
 
 
+# Nobody makes a snapshot through its base class, so its constructor may take more.
 @attrs.frozen(init=False, eq=False, repr=False)
-class FlyteTaskExecution(RemoteExecutionBase[task_execution_pb2.TaskExecution]):
+class FlyteTaskExecution(RemoteExecutionBase[task_execution_pb2.TaskExecution]):  # type: ignore[override]
     """One attempt of a task (``admin.TaskExecution``), as it was when it was read.
 
     Attributes:

@@ -10,19 +10,21 @@ import anyio
 import attrs
 from google.protobuf.message import Message
 
-from flyte_remote_async.errors import ExecutionFailedError, ExecutionNotDoneError
+from flyte_remote_async.errors import ExecutionFailedError, ExecutionNotDoneError, OutputsUnavailableError
 from flyte_remote_async.executions.binding import bound
 from flyte_remote_async.executions.tree import flatten, fold, rebuild
 from flyte_remote_async.models.message import MessageValue
-from flyte_remote_async.resolver import LiteralsResolver, LoadedLiterals
+from flyte_remote_async.resolver import LiteralsResolver
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flyte_remote_async.executions.binding import ExecutionData, Remote
     from flyte_remote_async.executions.tree import Part
+    from flyte_remote_async.models.literals import Literal, Variable
     from flyte_remote_async.models.outcomes import ExecutionError
     from flyte_remote_async.models.phases import OpenEnum
+    from flyte_remote_async.resolver import LoadedLiterals
 
 __all__ = ["RemoteExecutionBase"]
 
@@ -109,12 +111,13 @@ class RemoteExecutionBase(MessageValue[M], ABC, Generic[M]):
         return self._closure_error
 
     def _require_done(self, member: str) -> None:
-        if not self.is_done:
-            reason = (
-                f"{self.description} is {self._phase.name} and has no {member} yet; "
-                "please wait until it has completed: `await execution.wait()`"
-            )
-            raise ExecutionNotDoneError(reason)
+        if self.is_done:
+            return
+        reason = (
+            f"{self.description} is {self._phase.name} and has no {member} yet; "
+            "please wait until it has completed: `await execution.wait()`"
+        )
+        raise ExecutionNotDoneError(reason)
 
     # --- what went in and came out ------------------------------------------------------------------------------
 
@@ -147,7 +150,8 @@ class RemoteExecutionBase(MessageValue[M], ABC, Generic[M]):
         return ""
 
     @property
-    def _type_hints(self) -> Mapping[str, type] | None:
+    def type_hints(self) -> Mapping[str, Any] | None:
+        """Output name to the Python type that its value is decoded as, where they were given."""
         return None
 
     @functools.cached_property
@@ -158,7 +162,7 @@ class RemoteExecutionBase(MessageValue[M], ABC, Generic[M]):
     def _inputs(self) -> LiteralsResolver:
         async def load() -> LoadedLiterals:
             data = await self._data_cell.get(self)
-            return LoadedLiterals(data.inputs, data.input_types)
+            return _loaded(data.inputs, data.input_types)
 
         return LiteralsResolver.lazy(load, what=f"inputs of {self.description}")
 
@@ -166,9 +170,9 @@ class RemoteExecutionBase(MessageValue[M], ABC, Generic[M]):
     def _outputs(self) -> LiteralsResolver:
         async def load() -> LoadedLiterals:
             data = await self._data_cell.get(self)
-            return LoadedLiterals(data.outputs, data.output_types)
+            return _loaded(data.outputs, data.output_types)
 
-        return LiteralsResolver.lazy(load, what=f"outputs of {self.description}", type_hints=self._type_hints)
+        return LiteralsResolver.lazy(load, what=f"outputs of {self.description}", type_hints=self.type_hints)
 
     # --- as a value ---------------------------------------------------------------------------------------------
 
@@ -177,7 +181,7 @@ class RemoteExecutionBase(MessageValue[M], ABC, Generic[M]):
 
         Phases are names, times are RFC 3339 strings in UTC, durations are seconds. What was not read is None.
         """
-        return fold(self, lambda snapshot, parts: snapshot._to_dict(parts))
+        return fold(self, _part_to_dict)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RemoteExecutionBase) or type(other) is not type(self):
@@ -195,3 +199,15 @@ class RemoteExecutionBase(MessageValue[M], ABC, Generic[M]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return rebuild, (flatten(self),)
+
+
+def _part_to_dict(snapshot: RemoteExecutionBase[Any], parts: list[dict[str, Any]]) -> dict[str, Any]:
+    return snapshot._to_dict(parts)  # noqa: SLF001 - its own class
+
+
+def _loaded(
+    literals: Mapping[str, Literal] | OutputsUnavailableError, types: Mapping[str, Variable] | None
+) -> LoadedLiterals:
+    if isinstance(literals, OutputsUnavailableError):
+        raise literals
+    return literals, types

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import attrs
 from flyteidl.admin import node_execution_pb2
@@ -12,10 +12,9 @@ from flyteidl.admin import node_execution_pb2
 from flyte_remote_async.errors import NotSyncedError
 from flyte_remote_async.executions.base import RemoteExecutionBase
 from flyte_remote_async.executions.rendering import error_to_dict, times_to_dict
-from flyte_remote_async.interface import TypedInterface
-from flyte_remote_async.models.node_executions import NodeExecutionClosure, NodeExecutionMetaData
 from flyte_remote_async.models.identifiers import NodeExecutionIdentifier
 from flyte_remote_async.models.message import canonical_bytes, parse
+from flyte_remote_async.models.node_executions import NodeExecutionClosure, NodeExecutionMetaData
 from flyte_remote_async.models.phases import NodePhase
 from flyte_remote_async.policy.node_kinds import Evidence, NodeKind, kind_of
 
@@ -26,9 +25,13 @@ if TYPE_CHECKING:
     from flyte_remote_async.executions.binding import ExecutionData, Remote
     from flyte_remote_async.executions.tree import Part
     from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
+    from flyte_remote_async.interface import TypedInterface
     from flyte_remote_async.models.outcomes import ExecutionError, ExternalResource
+    from flyte_remote_async.policy.sync_plan import Coverage
 
-__all__ = ["FlyteNodeExecution"]
+__all__ = ["Below", "FlyteNodeExecution", "evidence_of"]
+
+T = TypeVar("T")
 
 
 @attrs.frozen(kw_only=True)
@@ -41,6 +44,7 @@ class Below:
         executions: The executions that a launch-plan node started.
         problem: Why something below could not be read, or makes no sense.
         interface: What goes in and out, where the definition behind the node is known.
+        covers: What was read of a part that has ended and is settled; None while it may change.
     """
 
     nodes: tuple[FlyteNodeExecution, ...] | None = None
@@ -48,10 +52,37 @@ class Below:
     executions: tuple[FlyteWorkflowExecution, ...] | None = None
     problem: str | None = None
     interface: TypedInterface | None = None
+    covers: Coverage | None = None
 
 
+def evidence_of(
+    message: node_execution_pb2.NodeExecution, *, attempts: int | None = None, children: Sequence[str] | None = None
+) -> Evidence:
+    """Return what a node execution shows of its kind.
+
+    Args:
+        message: The node execution.
+        attempts: How many attempts it has, where they were read.
+        children: Ids in the workflow of the nodes below it, where they were read.
+    """
+    closure, metadata = message.closure, message.metadata
+    return Evidence(
+        spec_node_id=metadata.spec_node_id or message.id.node_id,
+        is_parent=metadata.is_parent_node or bool(children),
+        is_dynamic=metadata.is_dynamic,
+        is_array=metadata.is_array,
+        starts_execution=bool(closure.workflow_node_metadata.executionId.name),
+        has_task_metadata=closure.HasField("task_node_metadata"),
+        is_started=closure.HasField("started_at"),
+        is_successful=NodePhase(closure.phase) is NodePhase.SUCCEEDED,
+        attempts=attempts,
+        children=children,
+    )
+
+
+# Nobody makes a snapshot through its base class, so its constructor may take more.
 @attrs.frozen(init=False, eq=False, repr=False)
-class FlyteNodeExecution(RemoteExecutionBase[node_execution_pb2.NodeExecution]):
+class FlyteNodeExecution(RemoteExecutionBase[node_execution_pb2.NodeExecution]):  # type: ignore[override]
     """A node of an execution (``admin.NodeExecution``), as it was when it was read, with what was read below it.
 
     Attributes:
@@ -179,6 +210,20 @@ class FlyteNodeExecution(RemoteExecutionBase[node_execution_pb2.NodeExecution]):
         """Whether the node has outputs: it succeeded, or was recovered."""
         return self.phase in {NodePhase.SUCCEEDED, NodePhase.RECOVERED}
 
+    def covers(self, wanted: Coverage) -> bool:
+        """Whether the node is settled and all that is wanted was read, so that it need not be read again."""
+        return self._below.covers is not None and self._below.covers.includes(wanted)
+
+    @property
+    def has_nodes(self) -> bool:
+        """Whether the nodes below it were read."""
+        return self._below.nodes is not None
+
+    @property
+    def child_executions(self) -> tuple[FlyteWorkflowExecution, ...]:
+        """The child executions that were read; empty where there are none or they were not read."""
+        return self._below.executions or ()
+
     # --- what is below it ---------------------------------------------------------------------------------------
 
     @functools.cached_property
@@ -222,9 +267,7 @@ class FlyteNodeExecution(RemoteExecutionBase[node_execution_pb2.NodeExecution]):
         Raises:
             NotSyncedError: They were not read.
         """
-        return (
-            self.task_executions or self.workflow_executions or tuple(self.subworkflow_node_executions.values())
-        )
+        return self.task_executions or self.workflow_executions or tuple(self.subworkflow_node_executions.values())
 
     @property
     def subtasks(self) -> Sequence[ExternalResource]:
@@ -236,7 +279,7 @@ class FlyteNodeExecution(RemoteExecutionBase[node_execution_pb2.NodeExecution]):
         attempts = self.task_executions if self.kind is NodeKind.ARRAY else ()
         return attempts[-1].external_resources if attempts else ()
 
-    def _read(self, part: tuple[Any, ...] | None, what: str, how: str) -> Any:
+    def _read(self, part: tuple[T, ...] | None, what: str, how: str) -> tuple[T, ...]:
         if part is not None:
             return part
         if self._below.problem is not None:
@@ -247,19 +290,11 @@ class FlyteNodeExecution(RemoteExecutionBase[node_execution_pb2.NodeExecution]):
 
     @functools.cached_property
     def _evidence(self) -> Evidence:
-        message = self.to_flyte_idl()
-        closure, metadata, below = message.closure, message.metadata, self._below
-        return Evidence(
-            spec_node_id=metadata.spec_node_id or message.id.node_id,
-            is_parent=metadata.is_parent_node or bool(below.nodes),
-            is_dynamic=metadata.is_dynamic,
-            is_array=metadata.is_array,
-            starts_execution=bool(closure.workflow_node_metadata.executionId.name),
-            has_task_metadata=closure.HasField("task_node_metadata"),
-            is_started=closure.HasField("started_at"),
-            is_successful=self.phase is NodePhase.SUCCEEDED,
-            attempts=None if below.attempts is None else len(below.attempts),
-            children=None if below.nodes is None else [node.spec_node_id for node in below.nodes],
+        nodes, attempts = self._below.nodes, self._below.attempts
+        return evidence_of(
+            self.to_flyte_idl(),
+            attempts=None if attempts is None else len(attempts),
+            children=None if nodes is None else [node.spec_node_id for node in nodes],
         )
 
     # --- as a part of a tree ------------------------------------------------------------------------------------
@@ -288,9 +323,7 @@ class FlyteNodeExecution(RemoteExecutionBase[node_execution_pb2.NodeExecution]):
         nodes, attempts, executions = (
             None if count is None else tuple(next(left) for _ in range(count)) for count in counts
         )
-        below = Below(
-            nodes=nodes, attempts=attempts, executions=executions, problem=problem, interface=interface
-        )
+        below = Below(nodes=nodes, attempts=attempts, executions=executions, problem=problem, interface=interface)
         return cls.from_flyte_idl(parse(node_execution_pb2.NodeExecution, data), below=below)
 
     def _to_dict(self, parts: list[dict[str, Any]]) -> dict[str, Any]:

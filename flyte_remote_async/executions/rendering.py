@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
     from flyte_remote_async.models.outcomes import ExecutionError
 
 __all__ = ["error_to_dict", "times_to_dict"]

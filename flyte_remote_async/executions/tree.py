@@ -1,5 +1,7 @@
 """Walks over trees of snapshots without recursion: a tree may be a thousand levels deep."""
 
+# ruff: noqa: SLF001 - the members of a part are for this module, and not for users
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar

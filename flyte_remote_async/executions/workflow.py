@@ -27,12 +27,14 @@ if TYPE_CHECKING:
     from flyte_remote_async.executions.node import FlyteNodeExecution
     from flyte_remote_async.executions.tree import Part
     from flyte_remote_async.models.outcomes import ExecutionError
+    from flyte_remote_async.policy.sync_plan import Coverage
 
 __all__ = ["FlyteWorkflowExecution"]
 
 
+# Nobody makes a snapshot through its base class, so its constructor may take more.
 @attrs.frozen(init=False, eq=False, repr=False)
-class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):
+class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # type: ignore[override]
     """An execution (``admin.Execution``), as it was when it was read, with the nodes that were read along.
 
     Example:
@@ -52,6 +54,8 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):
     id: WorkflowExecutionIdentifier
     phase: WorkflowPhase
     _nodes: tuple[FlyteNodeExecution, ...] | None = attrs.field(default=None, kw_only=True)
+    # What was read of an execution that has ended, to the end; None while it may change.
+    _covers: Coverage | None = attrs.field(default=None, kw_only=True)
     _workflow: FlyteWorkflow | None = attrs.field(default=None, kw_only=True)
     _hints: Mapping[str, Any] | None = attrs.field(default=None, kw_only=True)
 
@@ -85,6 +89,7 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):
         remote: Remote | None = None,
         type_hints: Mapping[str, Any] | None = None,
         nodes: tuple[FlyteNodeExecution, ...] | None = None,
+        covers: Coverage | None = None,
         workflow: FlyteWorkflow | None = None,
         data: ExecutionData | None = None,
     ) -> Self:
@@ -95,6 +100,7 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):
             remote: Where it came from; without one it cannot sync, wait or load.
             type_hints: Output name to the Python type that its value is decoded as.
             nodes: Its node executions, where they were read along.
+            covers: What was read along, where the execution has ended and will not be read again.
             workflow: The definition of its workflow, where it was read along.
             data: Its inputs and outputs, where they were read along.
         """
@@ -106,6 +112,7 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):
             remote=remote,
             data_read=data,
             nodes=nodes,
+            covers=covers,
             workflow=workflow,
             hints=type_hints,
         )
@@ -165,6 +172,20 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):
         """The definition of the workflow, after a sync with definitions; None before."""
         return self._workflow
 
+    def covers(self, wanted: Coverage) -> bool:
+        """Whether the execution has ended and all that is wanted was read, so that it need not be read again."""
+        return self._covers is not None and self._covers.includes(wanted)
+
+    @property
+    def has_nodes(self) -> bool:
+        """Whether its nodes were read."""
+        return self._nodes is not None
+
+    @property
+    def type_hints(self) -> Mapping[str, Any] | None:
+        """Output name to the Python type that its value is decoded as, where they were given."""
+        return self._hints
+
     @functools.cached_property
     def node_executions(self) -> Mapping[str, FlyteNodeExecution]:
         """The top-level nodes by their id, start and end node included.
@@ -173,7 +194,9 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):
             NotSyncedError: They were not read.
         """
         if self._nodes is None:
-            reason = f"the nodes of {self.description} were not read: `await execution.sync(sync_nodes=True)` reads them"
+            reason = (
+                f"the nodes of {self.description} were not read: `await execution.sync(sync_nodes=True)` reads them"
+            )
             raise NotSyncedError(reason)
         return MappingProxyType({node.id.node_id: node for node in self._nodes})
 
@@ -205,7 +228,7 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):
 
     async def wait(
         self,
-        timeout: timedelta | float | None = None,  # noqa: ASYNC109 - the reference API's name; it is a total deadline
+        timeout: timedelta | float | None = None,
         poll_interval: timedelta | float | None = None,
         sync_nodes: bool = True,
     ) -> FlyteWorkflowExecution:
@@ -263,10 +286,6 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):
     @property
     def _abort_cause(self) -> str:
         return self.closure.abort_cause
-
-    @property
-    def _type_hints(self) -> Mapping[str, Any] | None:
-        return self._hints
 
     def _record(self) -> tuple[Any, ...]:
         hints = dict(self._hints) if self._hints else None

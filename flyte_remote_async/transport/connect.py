@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from flyte_remote_async._version import __version__
 from flyte_remote_async.errors import ConfigError
 from flyte_remote_async.transport.guard import Guard, running_loop
 from flyte_remote_async.transport.replacer import ChannelReplacer
@@ -45,8 +46,6 @@ def open_transport(
         UnsupportedLoopError: No asyncio event loop is running.
     """
     running_loop()
-    from flyte_remote_async import __version__  # here, because the package imports this module first
-
     tls = tls or TLSOptions()
     user_agent = f"flyte-remote-async/{__version__}"
     # Backends are imported when they are opened: grpc alone costs as much as the rest of the package.

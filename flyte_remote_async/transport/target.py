@@ -84,6 +84,13 @@ class Target:
             case _:
                 return f"dns:///{self}"
 
+    @property
+    def web_address(self) -> str:
+        """The URL of what is served beside the control plane at the same place, such as the console."""
+        usual = 80 if self.insecure else 443
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http{'' if self.insecure else 's'}://{host}{'' if self.port == usual else f':{self.port}'}"
+
     def __str__(self) -> str:
         """Return the host and port, or the socket, as an error shows it."""
         if self.unix_path:

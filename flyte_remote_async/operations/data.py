@@ -1,0 +1,193 @@
+"""Inputs and outputs, and never an empty answer for a failed read.
+
+Flyte's data RPCs answer OK with an empty map when the server could not read its storage, or when the data is larger
+than the server's read limit (2 MB by default): both happen on a healthy Flyte 1.16.8. So where there must be outputs
+and the map is empty, the next source is asked: the signed URL in the answer, then one that the data proxy signs for the
+place where the outputs are stored. When none has them, that is an error.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+import anyio.to_thread
+import attrs
+from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
+from flyteidl.core import literals_pb2
+
+from flyte_remote_async.errors import MalformedMessageError, OutputsUnavailableError, RPCError
+from flyte_remote_async.executions.binding import ExecutionData
+from flyte_remote_async.models.identifiers import (
+    Identifier,
+    NodeExecutionIdentifier,
+    ResourceType,
+    TaskExecutionIdentifier,
+    WorkflowExecutionIdentifier,
+)
+from flyte_remote_async.models.literals import literals_by_name
+from flyte_remote_async.models.message import parse
+from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
+from flyte_remote_async.operations.tasks import task_group
+from flyte_remote_async.storage import signed_urls
+from flyte_remote_async.transport.methods import (
+    CREATE_DOWNLOAD_LOCATION,
+    GET_EXECUTION_DATA,
+    GET_NODE_EXECUTION_DATA,
+    GET_TASK_EXECUTION_DATA,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flyte_remote_async.interface import TypedInterface
+    from flyte_remote_async.models.literals import Literal
+    from flyte_remote_async.operations.calls import Calls
+    from flyte_remote_async.operations.definitions import Definitions
+
+__all__ = ["DataReader"]
+
+# Above this, taking a map apart is done beside the loop.
+_IN_PLACE_BYTES: Final = 256 * 1024
+
+
+@attrs.frozen
+class DataReader:
+    """Reads the inputs and outputs of executions, nodes and attempts.
+
+    Attributes:
+        calls: Makes the calls.
+        definitions: Knows the interfaces.
+        max_bytes: The most bytes to take from storage for one map.
+        timeout: Seconds that connecting to storage and each read may take.
+    """
+
+    calls: Calls
+    definitions: Definitions
+    max_bytes: int
+    timeout: float
+
+    async def of_execution(self, message: execution_pb2.Execution) -> ExecutionData:
+        """Return the inputs and outputs of an execution, with their declared types.
+
+        Raises:
+            RPCError: The call did not succeed.
+        """
+        entity = Identifier.from_flyte_idl(message.spec.launch_plan)
+        request = execution_pb2.WorkflowExecutionGetDataRequest(id=message.id)
+        what = f"execution {WorkflowExecutionIdentifier.from_flyte_idl(message.id)}"
+        succeeded = WorkflowPhase(message.closure.phase) is WorkflowPhase.SUCCEEDED
+        uri = message.closure.outputs.uri if succeeded else ""
+        return await self._read(what, GET_EXECUTION_DATA, request, entity, uri, expects=succeeded)
+
+    async def of_node(
+        self, message: node_execution_pb2.NodeExecution, interface: TypedInterface | None = None
+    ) -> ExecutionData:
+        """Return the inputs and outputs of a node; errors as :meth:`of_execution`."""
+        request = node_execution_pb2.NodeExecutionGetDataRequest(id=message.id)
+        what = f"node {NodeExecutionIdentifier.from_flyte_idl(message.id)}"
+        # A node without an output location has no outputs: a gate that sleeps, for one.
+        expects = NodePhase(message.closure.phase) in {NodePhase.SUCCEEDED, NodePhase.RECOVERED}
+        uri = message.closure.output_uri
+        return await self._read(what, GET_NODE_EXECUTION_DATA, request, interface, uri, expects=expects and bool(uri))
+
+    async def of_attempt(self, message: task_execution_pb2.TaskExecution) -> ExecutionData:
+        """Return the inputs and outputs of an attempt, with their declared types; errors as :meth:`of_execution`."""
+        request = task_execution_pb2.TaskExecutionGetDataRequest(id=message.id)
+        what = f"attempt {TaskExecutionIdentifier.from_flyte_idl(message.id)}"
+        succeeded = TaskPhase(message.closure.phase) is TaskPhase.SUCCEEDED
+        entity = Identifier.from_flyte_idl(message.id.task_id)
+        uri = message.closure.output_uri
+        return await self._read(what, GET_TASK_EXECUTION_DATA, request, entity, uri, expects=succeeded)
+
+    async def _read(
+        self,
+        what: str,
+        method: Any,
+        request: Any,
+        of: Identifier | TypedInterface | None,
+        uri: str,
+        *,
+        expects: bool,
+    ) -> ExecutionData:
+        answers: dict[str, Any] = {}
+
+        async def ask() -> None:
+            answers["data"] = await self.calls(method, request)
+
+        async def declare() -> None:
+            answers["interface"] = await self._interface(of) if isinstance(of, Identifier) else of
+
+        async with task_group() as group:
+            group.start_soon(ask)
+            group.start_soon(declare)
+        data, interface = answers["data"], answers["interface"]
+        inputs = await self._inputs(what, data, interface)
+        outputs = await self._outputs(what, data, interface, uri, expects=expects)
+        return ExecutionData(
+            inputs,
+            outputs,
+            None if interface is None else interface.inputs,
+            None if interface is None else interface.outputs,
+        )
+
+    async def _interface(self, id: Identifier) -> TypedInterface | None:
+        """Return the interface of a task or launch plan; None when its definition cannot be had."""
+        try:
+            if id.resource_type is ResourceType.TASK:
+                return (await self.definitions.task(id)).interface
+            return (await self.definitions.launch_plan(id)).interface
+        except (RPCError, MalformedMessageError):
+            # The values can be read without: they come as what their literals say.
+            return None
+
+    async def _inputs(
+        self, what: str, data: Any, interface: TypedInterface | None
+    ) -> Mapping[str, Literal] | OutputsUnavailableError:
+        if data.full_inputs.literals or (interface is not None and not interface.inputs):
+            return await _literals(data.full_inputs)
+        if not data.inputs.url:
+            # There is no other source, and entities whose inputs all have defaults are started without any.
+            return {}
+        return await self._rescue(f"the inputs of {what}", data.inputs.url, "")
+
+    async def _outputs(
+        self, what: str, data: Any, interface: TypedInterface | None, uri: str, *, expects: bool
+    ) -> Mapping[str, Literal] | OutputsUnavailableError:
+        declared_none = interface is not None and not interface.outputs
+        if data.full_outputs.literals or declared_none or not expects:
+            return await _literals(data.full_outputs)
+        return await self._rescue(f"the outputs of {what}", data.outputs.url, uri)
+
+    async def _rescue(self, what: str, url: str, uri: str) -> Mapping[str, Literal] | OutputsUnavailableError:
+        tried = ["the control plane: OK, and an empty map (its storage failed, or the data is past its read limit)"]
+        try:
+            if url:
+                return await self._fetch(url)
+            tried.append("a signed URL in the answer: there is none")
+        except (OutputsUnavailableError, MalformedMessageError) as error:
+            tried.append(f"the signed URL in the answer: {error}")
+        try:
+            if uri:
+                return await self._fetch(await self._sign(uri))
+            tried.append("the place where they are stored: it is not known")
+        except (RPCError, OutputsUnavailableError, MalformedMessageError) as error:
+            tried.append(f"{uri} through the data proxy: {error}")
+        return OutputsUnavailableError(f"{what} cannot be had; tried:", tried=tried)
+
+    async def _sign(self, uri: str) -> str:
+        from flyteidl.service import dataproxy_pb2  # costs 35 ms, and few need it
+
+        # The RPC is deprecated, and the only one that signs any location.
+        request = dataproxy_pb2.CreateDownloadLocationRequest(native_url=uri)
+        return str((await self.calls(CREATE_DOWNLOAD_LOCATION, request)).signed_url)
+
+    async def _fetch(self, url: str) -> Mapping[str, Literal]:
+        data = await signed_urls.read(url, limit=self.max_bytes, timeout=self.timeout)
+        return await _literals(await anyio.to_thread.run_sync(parse, literals_pb2.LiteralMap, data))
+
+
+async def _literals(message: literals_pb2.LiteralMap) -> Mapping[str, Literal]:
+    if message.ByteSize() <= _IN_PLACE_BYTES:
+        return literals_by_name(message)
+    return await anyio.to_thread.run_sync(literals_by_name, message)

@@ -1,0 +1,190 @@
+"""Launches and terminations.
+
+The client always names the execution: a server that makes up a name itself leaves no way to find out whether a launch
+whose answer was lost has happened. A ``CreateExecution`` is sent once and never again, since Flyte overwrites the
+stored inputs of the first execution when the same name is created twice; after a failure that says nothing, the name is
+read.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+from flyteidl.admin import execution_pb2
+
+from flyte_remote_async.entities import FlyteTask, FlyteWorkflow
+from flyte_remote_async.errors import (
+    AbortedError,
+    AlreadyExistsError,
+    DeadlineExceededError,
+    InternalError,
+    InvalidInputsError,
+    NotFoundError,
+    RPCCancelledError,
+    RPCError,
+    UnavailableError,
+    UnknownError,
+)
+from flyte_remote_async.models.identifiers import ResourceType, WorkflowExecutionIdentifier
+from flyte_remote_async.operations.inputs import check_given, encode_inputs
+from flyte_remote_async.policy.names import RANDOM_BYTES, execution_name, problem_of_name
+from flyte_remote_async.transport.methods import CREATE_EXECUTION, TERMINATE_EXECUTION
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flyteidl.core import literals_pb2
+
+    from flyte_remote_async.entities import FlyteLaunchPlan
+    from flyte_remote_async.models.identifiers import Identifier
+    from flyte_remote_async.models.options import LaunchOptions
+    from flyte_remote_async.operations.calls import Calls
+    from flyte_remote_async.operations.definitions import Definitions
+    from flyte_remote_async.operations.reading import Reader
+
+__all__ = ["Launcher"]
+
+# After these the execution may have been created or not.
+_AMBIGUOUS: Final = (
+    UnavailableError,
+    DeadlineExceededError,
+    InternalError,
+    UnknownError,
+    AbortedError,
+    RPCCancelledError,
+)
+
+
+@attrs.frozen
+class Launcher:
+    """Launches and terminates executions."""
+
+    calls: Calls
+    reader: Reader
+    definitions: Definitions
+
+    async def launch(
+        self,
+        entity: FlyteTask | FlyteWorkflow | FlyteLaunchPlan,
+        inputs: Mapping[str, Any],
+        *,
+        id: WorkflowExecutionIdentifier | None,
+        project: str,
+        domain: str,
+        hints: Mapping[str, Any],
+        options: LaunchOptions,
+    ) -> execution_pb2.Execution:
+        """Launch an entity and return the execution.
+
+        Args:
+            entity: A task, a workflow (by the launch plan of its name and version) or a launch plan.
+            inputs: Input name to Python value, or to a ready literal.
+            id: The identity that the execution gets; None makes up a name.
+            project: Where it runs, when there is no id.
+            domain: Where it runs, when there is no id.
+            hints: Input name to Python type, where the value alone does not tell.
+            options: How it is launched.
+
+        Raises:
+            InvalidInputsError: The inputs do not fit; nothing was sent.
+            ValueError: The name is none that Flyte can run; nothing was sent.
+            AlreadyExistsError: There is an execution of that name; nothing was sent that would change it.
+            RPCError: The launch failed.
+        """
+        problem = problem_of_name(id.name) if id else None
+        if id is not None and problem is not None:
+            reason = f"an execution cannot be called {id.name!r}: {problem}"
+            raise ValueError(reason)
+        literals = await self._check(entity, inputs, hints)
+        if id is None:
+            id = WorkflowExecutionIdentifier(project, domain, execution_name(secrets.token_bytes(RANDOM_BYTES)))
+        else:
+            await self._require_free(id)
+        request = execution_pb2.ExecutionCreateRequest(
+            project=id.project, domain=id.domain, name=id.name, org=id.org, inputs=literals
+        )
+        request.spec.launch_plan.CopyFrom(_launched(entity).to_flyte_idl())
+        options.apply_to(request.spec)
+        return await self._create(request, id)
+
+    async def _check(
+        self, entity: FlyteTask | FlyteWorkflow | FlyteLaunchPlan, inputs: Mapping[str, Any], hints: Mapping[str, Any]
+    ) -> literals_pb2.LiteralMap:
+        what = str(entity.id)
+        if isinstance(entity, FlyteTask):
+            literals = await encode_inputs(what, entity.interface.inputs, inputs, hints)
+            missing = [name for name in entity.interface.inputs if name not in inputs]
+            if missing:
+                raise InvalidInputsError(what, dict.fromkeys(missing, "it is missing; a task has no default inputs"))
+            return literals
+        if isinstance(entity, FlyteWorkflow):
+            # What the workflow alone tells is told before anything is read; what is required, its launch plan tells.
+            literals = await encode_inputs(what, entity.interface.inputs, inputs, hints)
+            check_given(await self._default_launch_plan(entity), inputs)
+            return literals
+        declared = {name: parameter.var for name, parameter in entity.expected_inputs.items()}
+        check_given(entity, inputs)
+        return await encode_inputs(what, declared, inputs, hints)
+
+    async def _default_launch_plan(self, workflow: FlyteWorkflow) -> FlyteLaunchPlan:
+        try:
+            return await self.definitions.launch_plan(_launched(workflow))
+        except NotFoundError as error:
+            error.details += (
+                f" (a workflow is launched by the launch plan of its name and version, and {workflow.id} has none)"
+            )
+            raise
+
+    async def _require_free(self, id: WorkflowExecutionIdentifier) -> None:
+        try:
+            await self.reader.execution(id)
+        except NotFoundError:
+            return
+        reason = "there is an execution of that name; a second launch would overwrite its inputs, so none was sent"
+        raise AlreadyExistsError(reason, method=CREATE_EXECUTION.name, entity=str(id))
+
+    async def _create(
+        self, request: execution_pb2.ExecutionCreateRequest, id: WorkflowExecutionIdentifier
+    ) -> execution_pb2.Execution:
+        try:
+            await self.calls(CREATE_EXECUTION, request)
+        except _AMBIGUOUS as error:
+            error.entity = str(id)
+            return await self._recover(id, error)
+        except RPCError as error:
+            error.entity = str(id)
+            raise
+        return await self.reader.execution(id)
+
+    async def _recover(self, id: WorkflowExecutionIdentifier, failure: RPCError) -> execution_pb2.Execution:
+        try:
+            return await self.reader.execution(id)
+        except RPCError as error:
+            failure.details += (
+                f"; whether the execution was created is not known, and looking for it gave {error.code}: "
+                f"look for it by its name, {id.name!r}, before launching again"
+            )
+        raise failure
+
+    async def terminate(self, id: WorkflowExecutionIdentifier, cause: str) -> None:
+        """End an execution.
+
+        Args:
+            id: Which one.
+            cause: Why, for those who read it later.
+
+        Raises:
+            FailedPreconditionError: It has ended already.
+            RPCError: The call did not succeed.
+        """
+        request = execution_pb2.ExecutionTerminateRequest(id=id.to_flyte_idl(), cause=cause)
+        await self.calls(TERMINATE_EXECUTION, request)
+
+
+def _launched(entity: FlyteTask | FlyteWorkflow | FlyteLaunchPlan) -> Identifier:
+    """Return what an execution of an entity names as its launch plan."""
+    if isinstance(entity, FlyteWorkflow):
+        return attrs.evolve(entity.id, resource_type=ResourceType.LAUNCH_PLAN)
+    return entity.id

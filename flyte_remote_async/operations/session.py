@@ -1,0 +1,124 @@
+"""What an open remote is made of: a transport, and the operations that share it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import anyio
+import anyio.to_thread
+import attrs
+
+from flyte_remote_async.errors import ConfigError
+from flyte_remote_async.operations.calls import Calls
+from flyte_remote_async.operations.data import DataReader
+from flyte_remote_async.operations.definitions import Definitions
+from flyte_remote_async.operations.fetch import Fetcher
+from flyte_remote_async.operations.launch import Launcher
+from flyte_remote_async.operations.reading import Reader
+from flyte_remote_async.policy.retry import RetryPolicy
+from flyte_remote_async.transport.connect import connect, wrap
+from flyte_remote_async.transport.target import Target
+from flyte_remote_async.transport.tls import TLSOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from flyte_remote_async.config import Config
+    from flyte_remote_async.transport.base import Transport
+
+__all__ = ["Session", "open_session"]
+
+# Reads of one remote at one time. A server with two cores gains nothing from more; a far one hides its distance.
+_READS_AT_ONCE: Final = 32
+
+
+@attrs.frozen
+class Session:
+    """What an open remote is made of.
+
+    Attributes:
+        config: How it was set up.
+        transport: The way to the control plane.
+        calls: Makes typed calls over it.
+        fetcher: Reads entities.
+        definitions: Reads entities that never change, once.
+        reader: Reads executions, nodes and attempts.
+        data: Reads inputs and outputs.
+        launcher: Launches and terminates.
+        reads: Bounds the reads at one time.
+    """
+
+    config: Config
+    transport: Transport
+    calls: Calls
+    fetcher: Fetcher
+    definitions: Definitions
+    reader: Reader
+    data: DataReader
+    launcher: Launcher
+    reads: anyio.CapacityLimiter
+
+
+async def open_session(config: Config, channel: Callable[[], Transport] | None) -> Session:
+    """Return the parts of a remote; nothing is sent yet.
+
+    Args:
+        config: How to set it up.
+        channel: Makes a channel of another kind than gRPC's, such as the devserver's in-process one.
+
+    Raises:
+        ConfigError: The configuration cannot be used.
+        UnsupportedLoopError: No asyncio event loop is running.
+    """
+    policy = RetryPolicy(max_attempts=config.max_attempts, cap=config.max_backoff)
+    if channel is None:
+        target = Target.parse(config.endpoint, insecure=config.insecure)
+        transport = connect(
+            target,
+            backend=config.transport,
+            tls=await anyio.to_thread.run_sync(_tls, config),
+            timeouts=config.timeouts,
+            policy=policy,
+            max_message_bytes=config.max_message_bytes,
+        )
+    else:
+        transport = wrap(
+            channel,
+            endpoint=config.endpoint,
+            timeouts=config.timeouts,
+            policy=policy,
+            max_message_bytes=config.max_message_bytes,
+        )
+    calls = Calls(transport, config.headers)
+    fetcher = Fetcher(calls)
+    definitions, reader = Definitions(fetcher), Reader(calls)
+    return Session(
+        config=config,
+        transport=transport,
+        calls=calls,
+        fetcher=fetcher,
+        definitions=definitions,
+        reader=reader,
+        data=DataReader(calls, definitions, config.max_message_bytes, config.timeouts.data),
+        launcher=Launcher(calls, reader, definitions),
+        reads=anyio.CapacityLimiter(_READS_AT_ONCE),
+    )
+
+
+def _tls(config: Config) -> TLSOptions:
+    return TLSOptions(
+        ca_cert=_file("ca_cert_file", config.ca_cert_file),
+        client_cert=_file("client_cert_file", config.client_cert_file),
+        client_key=_file("client_key_file", config.client_key_file),
+        server_name=config.server_name,
+        verify=not config.insecure_skip_verify,
+    )
+
+
+def _file(name: str, path: Path | None) -> bytes | None:
+    try:
+        return None if path is None else path.read_bytes()
+    except OSError as error:
+        reason = f"{name} cannot be read: {error}"
+        raise ConfigError(reason) from error

@@ -1,0 +1,225 @@
+"""One look at an execution and all that is below it.
+
+The look is a set of small reads that run side by side: each files what it found and starts the reads that follow from
+it, so a deep tree needs no deep stack. When all are done the snapshots are made from the leaves up, and what was
+settled in the snapshot before is taken from there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+import anyio.lowlevel
+import attrs
+
+from flyte_remote_async.errors import (
+    InternalError,
+    InvalidArgumentError,
+    MalformedMessageError,
+    NotFoundError,
+    PermissionDeniedError,
+    RPCError,
+    UnimplementedError,
+    UnknownError,
+)
+from flyte_remote_async.executions.node import evidence_of
+from flyte_remote_async.models.identifiers import Identifier, NodeExecutionIdentifier, WorkflowExecutionIdentifier
+from flyte_remote_async.models.message import canonical_bytes
+from flyte_remote_async.operations.drafts import Context, ExecutionDraft, NodeDraft, present
+from flyte_remote_async.operations.tasks import task_group
+from flyte_remote_async.policy.sync_plan import changed_since, needs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from anyio.abc import TaskGroup
+    from flyteidl.admin import execution_pb2, node_execution_pb2
+
+    from flyte_remote_async.entities import FlyteTask, FlyteWorkflow
+    from flyte_remote_async.executions.binding import Remote
+    from flyte_remote_async.executions.node import FlyteNodeExecution
+    from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
+    from flyte_remote_async.operations.data import DataReader
+    from flyte_remote_async.operations.definitions import Definitions
+    from flyte_remote_async.operations.reading import Reader
+    from flyte_remote_async.policy.sync_plan import Coverage
+
+__all__ = ["Look"]
+
+# These say something of the node; the others say that the control plane cannot be asked, which is for the caller.
+_OF_THE_NODE: Final = (
+    NotFoundError,
+    PermissionDeniedError,
+    InvalidArgumentError,
+    UnimplementedError,
+    InternalError,
+    UnknownError,
+    MalformedMessageError,
+)
+
+# So many nodes are taken in before the loop gets its turn.
+_STRIDE: Final = 200
+
+
+@attrs.define(eq=False)
+class Look:
+    """One look at an execution and all that is below it.
+
+    Attributes:
+        reader: Reads executions, nodes and attempts.
+        definitions: Reads workflows and tasks.
+        data: Reads inputs and outputs.
+        remote: What the snapshots are bound to.
+        wanted: What is to be read along with the nodes.
+        limiter: Bounds the reads at one time.
+    """
+
+    reader: Reader
+    definitions: Definitions
+    data: DataReader
+    remote: Remote
+    wanted: Coverage
+    limiter: anyio.CapacityLimiter
+    _drafts: list[ExecutionDraft | NodeDraft] = attrs.field(factory=list, init=False)
+    _tasks: dict[Identifier, FlyteTask | None] = attrs.field(factory=dict, init=False)
+    _workflows: dict[Identifier, FlyteWorkflow | None] = attrs.field(factory=dict, init=False)
+
+    async def at(
+        self, old: FlyteWorkflowExecution, message: execution_pb2.Execution | None = None
+    ) -> FlyteWorkflowExecution:
+        """Return a new snapshot of an execution with its tree.
+
+        Args:
+            old: The snapshot before; what is settled in it is taken over.
+            message: The execution as it is now, where it was just read; it is read when it is None.
+
+        Raises:
+            RPCError: The execution or a level below it could not be read, for a reason that is not a node's own.
+            ClientStateError: The remote is closed, or used from the wrong loop or process.
+        """
+        root = ExecutionDraft(old.id, old, message=message)
+        async with task_group() as group:
+            group.start_soon(self._read_execution, group, root)
+        context = Context(self.remote, self.wanted, self._tasks, self._workflows)
+        # What is below was found after what is above, so this goes from the leaves up.
+        for count, draft in enumerate(reversed(self._drafts), 1):
+            draft.make(context)
+            if count % _STRIDE == 0:
+                await anyio.lowlevel.checkpoint()
+        return present(root.snapshot)
+
+    # --- executions and levels ----------------------------------------------------------------------------------
+
+    async def _read_execution(self, group: TaskGroup, draft: ExecutionDraft) -> None:
+        self._drafts.append(draft)
+        if draft.message is None:
+            draft.message = await self._ask(draft.node, self.reader.execution, draft.id)
+            if draft.message is None:
+                return
+        if draft.is_final and draft.old is not None and draft.old.covers(self.wanted):
+            draft.snapshot = draft.old
+            return
+        if self.wanted.io:
+            group.start_soon(self._read_execution_data, draft)
+        if self.wanted.definitions and draft.message.closure.HasField("workflow_id"):
+            group.start_soon(self._read_workflow, Identifier.from_flyte_idl(draft.message.closure.workflow_id))
+        await self._read_level(group, draft, None)
+
+    async def _read_level(self, group: TaskGroup, execution: ExecutionDraft, parent: NodeDraft | None) -> None:
+        owner = parent or execution
+        before = owner.old_nodes
+        filters = () if owner.is_final else changed_since(node.closure.updated_at for node in before.values())
+        parent_id = parent.message.id.node_id if parent else ""
+        rows = await self._ask(parent or execution.node, self.reader.nodes, execution.id, parent_id, filters=filters)
+        if rows is None:
+            return
+        # Under a filter the server leaves out what did not move.
+        level: dict[str, node_execution_pb2.NodeExecution | None] = dict.fromkeys(before) if filters else {}
+        level.update({row.id.node_id: row for row in rows})
+        owner.nodes = []
+        for count, (node_id, message) in enumerate(level.items(), 1):
+            owner.nodes.append(self._start_node(group, execution, message, before.get(node_id)))
+            if count % _STRIDE == 0:
+                await anyio.lowlevel.checkpoint()
+
+    def _start_node(
+        self,
+        group: TaskGroup,
+        execution: ExecutionDraft,
+        message: node_execution_pb2.NodeExecution | None,
+        old: FlyteNodeExecution | None,
+    ) -> NodeDraft:
+        unmoved = message is None or (old is not None and canonical_bytes(message) == old.serialize_to_string())
+        draft = NodeDraft(present(old).to_flyte_idl() if message is None else message, execution, old)
+        self._drafts.append(draft)
+        if unmoved and old is not None and old.covers(self.wanted):
+            draft.snapshot = old
+            return draft
+        needs = needs_of(evidence_of(draft.message), self.wanted)
+        if needs.children:
+            group.start_soon(self._read_level, group, execution, draft)
+        if needs.attempts:
+            group.start_soon(self._read_attempts, group, draft)
+        if needs.execution:
+            self._start_child(group, draft)
+        if self.wanted.io and draft.message.input_uri:
+            group.start_soon(self._read_node_data, draft)
+        return draft
+
+    def _start_child(self, group: TaskGroup, draft: NodeDraft) -> None:
+        id = WorkflowExecutionIdentifier.from_flyte_idl(draft.message.closure.workflow_node_metadata.executionId)
+        if draft.execution.is_within(id):
+            draft.problem = f"it names execution {id} as its child, which it is itself a part of"
+            return
+        before = draft.old.child_executions if draft.old else ()
+        old = next((execution for execution in before if execution.id == id), None)
+        draft.child = ExecutionDraft(id, old, node=draft)
+        group.start_soon(self._read_execution, group, draft.child)
+
+    # --- attempts, definitions, data ----------------------------------------------------------------------------
+
+    async def _read_attempts(self, group: TaskGroup, draft: NodeDraft) -> None:
+        draft.attempts = await self._ask(
+            draft, self.reader.attempts, NodeExecutionIdentifier.from_flyte_idl(draft.message.id)
+        )
+        if self.wanted.definitions and draft.attempts:
+            for id in {Identifier.from_flyte_idl(attempt.id.task_id) for attempt in draft.attempts}:
+                group.start_soon(self._read_task, id)
+
+    async def _read_task(self, id: Identifier) -> None:
+        if id not in self._tasks:
+            self._tasks[id] = None
+            self._tasks[id] = await self._try(self.definitions.task, id)
+
+    async def _read_workflow(self, id: Identifier) -> None:
+        if id not in self._workflows:
+            self._workflows[id] = None
+            self._workflows[id] = await self._try(self.definitions.workflow, id)
+
+    async def _read_execution_data(self, draft: ExecutionDraft) -> None:
+        draft.data = await self._try(self.data.of_execution, present(draft.message))
+
+    async def _read_node_data(self, draft: NodeDraft) -> None:
+        draft.data = await self._try(self.data.of_node, draft.message)
+
+    # --- asking -------------------------------------------------------------------------------------------------
+
+    async def _ask(self, node: NodeDraft | None, read: Callable[..., Awaitable[Any]], *args: Any, **named: Any) -> Any:
+        """Return what a read gives; None, with the problem noted on the node, when the node is what is wrong."""
+        try:
+            async with self.limiter:
+                return await read(*args, **named)
+        except _OF_THE_NODE as error:
+            if node is None:
+                raise
+            node.problem = str(error)
+            return None
+
+    async def _try(self, read: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+        """Return what a read gives that the tree can do without; None when it cannot be had now."""
+        try:
+            async with self.limiter:
+                return await read(*args)
+        except RPCError:
+            return None

@@ -1,0 +1,125 @@
+"""Waiting for an execution to end.
+
+A wait is not a retry: it survives any number of looks that fail for a reason that may pass, such as a server that
+restarts, until its own time is over. Looks read the status alone; nodes are read once, at the end.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Final
+
+import anyio
+import attrs
+
+from flyte_remote_async.errors import (
+    AbortedError,
+    DeadlineExceededError,
+    InternalError,
+    NotFoundError,
+    ResourceExhaustedError,
+    RPCCancelledError,
+    UnavailableError,
+    UnknownError,
+    WaitTimeoutError,
+)
+from flyte_remote_async.policy.backoff import Backoff
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
+    from flyte_remote_async.policy.backoff import Pause
+
+__all__ = ["Waiter", "pause_of"]
+
+_PASSING: Final = (
+    UnavailableError,
+    DeadlineExceededError,
+    ResourceExhaustedError,
+    AbortedError,
+    InternalError,
+    UnknownError,
+    RPCCancelledError,
+)
+
+# Seconds that the look at the deadline may take.
+_LAST_LOOK: Final = 1.0
+
+# An execution that was seen is not gone before so many looks in a row did not find it.
+_NOT_FOUND_LOOKS: Final = 3
+
+
+@attrs.define(eq=False)
+class Waiter:
+    """Waits for one execution.
+
+    Attributes:
+        look: Returns the execution as it is now, status alone, within some seconds.
+        finish: Returns the snapshot that the waiter gets, for an execution that has ended.
+        pause: How long to pause before the second look.
+    """
+
+    look: Callable[[float | None], Awaitable[FlyteWorkflowExecution]]
+    finish: Callable[[FlyteWorkflowExecution], Awaitable[FlyteWorkflowExecution]]
+    pause: Pause
+    last_error: Exception | None = None
+    _not_found: int = 0
+
+    async def wait(
+        self, execution: FlyteWorkflowExecution, *, seen: bool, timeout: float | None
+    ) -> FlyteWorkflowExecution:
+        """Return the execution when it has ended.
+
+        Args:
+            execution: The last snapshot.
+            seen: Whether it came from the control plane, so that it must exist.
+            timeout: Seconds to wait at most, all told; None waits as long as it takes.
+
+        Raises:
+            WaitTimeoutError: It did not end in time.
+            NotFoundError: It does not exist, or is gone.
+            RPCError: The control plane refuses to tell.
+        """
+        start = anyio.current_time()
+        deadline = None if timeout is None else start + timeout
+        while True:
+            before = execution
+            left = None if deadline is None else deadline - anyio.current_time()
+            try:
+                # The last look, at the deadline, still has time for an answer.
+                execution = await self.look(None if left is None else max(left, _LAST_LOOK))
+                if execution.is_done:
+                    return await self.finish(execution)
+                self.last_error = None
+                self._not_found = 0
+            except _PASSING as error:
+                self.last_error = error
+            except NotFoundError as error:
+                self._not_found += 1
+                if not seen or self._not_found >= _NOT_FOUND_LOOKS:
+                    raise
+                self.last_error = error
+            seen = seen or self.last_error is None
+            left = None if deadline is None else deadline - anyio.current_time()
+            if left is not None and left <= 0:
+                raise self._timed_out(execution, timeout)
+            await anyio.sleep(self.pause.length(random.random, left))
+            moved = execution.serialize_to_string() != before.serialize_to_string()
+            self.pause = self.pause.next(moved=moved)
+
+    def _timed_out(self, execution: FlyteWorkflowExecution, timeout: float | None) -> WaitTimeoutError:
+        message = (
+            f"{execution.description} did not end within {timeout:g} seconds: it is {execution.phase.name}; "
+            "it goes on, and can be waited for again"
+        )
+        if self.last_error is not None:
+            message += f"; the last look failed: {self.last_error}"
+        return WaitTimeoutError(message, execution=execution, last_error=self.last_error)
+
+
+def pause_of(poll_interval: float | None) -> Pause:
+    """Return the first pause for an interval in seconds; None adapts to how the execution moves."""
+    if poll_interval is None:
+        return Backoff(initial=0.2, factor=1.2, longest=30.0, jitter=0.1).first()
+    return Backoff(initial=poll_interval, factor=1.0, longest=poll_interval, jitter=0.0).first()

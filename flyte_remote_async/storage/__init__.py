@@ -1,0 +1,1 @@
+"""Ways to stored bytes beside the control plane itself."""
