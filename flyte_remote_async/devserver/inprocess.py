@@ -44,6 +44,8 @@ class InProcessTransport:
         """Make one call; see :class:`flyte_remote_async.transport.base.Transport`."""
         if self._closed:
             raise ClosedError("the transport to the devserver is closed")
+        if timeout is not None and timeout <= 0:
+            raise DeadlineExceededError("Deadline Exceeded", method=method.name, endpoint=_ENDPOINT)
         # The handler runs in the caller's task, so a cancelled call leaves nothing behind.
         deadline = math.inf if timeout is None else anyio.current_time() + timeout
         with anyio.CancelScope(deadline=deadline) as call:
