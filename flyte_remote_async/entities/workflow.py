@@ -15,7 +15,7 @@ from flyte_remote_async.entities.launch_plan import FlyteLaunchPlan
 from flyte_remote_async.entities.node import FlyteNode
 from flyte_remote_async.entities.task import FlyteTask
 from flyte_remote_async.entities.templates import END_NODE, START_NODE, WorkflowTemplate, as_registered, promoted
-from flyte_remote_async.models.identifiers import ResourceType
+from flyte_remote_async.models.identifiers import Identifier, ResourceType
 from flyte_remote_async.models.message import canonical_bytes
 from flyte_remote_async.models.tasks import Documentation
 from flyte_remote_async.models.times import datetime_in
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from flyte_remote_async.entities.definitions import LaunchPlans
     from flyte_remote_async.interface import TypedInterface
-    from flyte_remote_async.models.identifiers import Identifier
     from flyte_remote_async.models.workflows import Binding, WorkflowMetadata, WorkflowMetadataDefaults
 
 __all__ = ["FlyteWorkflow"]
@@ -75,7 +74,7 @@ class FlyteWorkflow(FlyteEntity[workflow_pb2.WorkflowSpec]):
 
     def __init__(  # noqa: PLR0917 - the reference API's own parameters
         self,
-        id: Identifier,  # noqa: A002 - the reference API's name
+        id: Identifier,
         nodes: Sequence[FlyteNode | core_workflow_pb2.Node],
         interface: TypedInterface | interface_pb2.TypedInterface,
         output_bindings: Sequence[Binding | literals_pb2.Binding],
@@ -212,6 +211,9 @@ class FlyteWorkflow(FlyteEntity[workflow_pb2.WorkflowSpec]):
     @functools.cached_property
     def id(self) -> Identifier:
         """What identifies it."""
+        if self._fetched is not None:
+            # Flyte's lists leave the template's own identifier out.
+            return Identifier.from_flyte_idl(workflow_pb2.Workflow.FromString(self._fetched).id)
         return self.template.id
 
     @functools.cached_property
