@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,14 @@ async def test_a_blocking_call_of_the_package_on_the_loop_is_an_error() -> None:
     source = compile("time.sleep(0.001)", f"{flyte_remote_async.__path__[0]}/blocking.py", "exec")
     with pytest.raises(blockbuster.BlockingError):
         exec(source, {"time": time})  # noqa: S102 - the only way to give it that file name
+
+
+@pytest.mark.anyio
+async def test_a_lock_that_is_held_blocks() -> None:
+    source = compile("lock.acquire(timeout=0.001)", f"{flyte_remote_async.__path__[0]}/blocking.py", "exec")
+    lock = threading.Lock()
+    with lock, pytest.raises(blockbuster.BlockingError):
+        exec(source, {"lock": lock})  # noqa: S102 - as above
 
 
 @pytest.mark.anyio
