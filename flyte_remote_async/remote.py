@@ -427,7 +427,7 @@ class FlyteRemote:
         if isinstance(snapshot, FlyteWorkflowExecution):
             return await data.of_execution(snapshot.to_flyte_idl())
         if isinstance(snapshot, FlyteNodeExecution):
-            return await data.of_node(snapshot.to_flyte_idl(), snapshot.interface)
+            return await data.of_node(snapshot.to_flyte_idl(), snapshot.interface or snapshot.task_id)
         return await data.of_attempt(snapshot.to_flyte_idl())
 
     def console_url(self, id: WorkflowExecutionIdentifier) -> str:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from flyte_remote_async.executions.tree import Part
     from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
     from flyte_remote_async.interface import TypedInterface
+    from flyte_remote_async.models.identifiers import Identifier
     from flyte_remote_async.models.outcomes import ExecutionError, ExternalResource
     from flyte_remote_async.policy.sync_plan import Coverage
 
@@ -213,6 +214,11 @@ class FlyteNodeExecution(RemoteExecutionBase[node_execution_pb2.NodeExecution]):
     def covers(self, wanted: Coverage) -> bool:
         """Whether the node is settled and all that is wanted was read, so that it need not be read again."""
         return self._below.covers is not None and self._below.covers.includes(wanted)
+
+    @property
+    def task_id(self) -> Identifier | None:
+        """The task that the node runs, as its attempts tell; None when they were not read or there are none."""
+        return self._below.attempts[-1].id.task_id if self._below.attempts else None
 
     @property
     def has_nodes(self) -> bool:

@@ -81,15 +81,23 @@ class DataReader:
         return await self._read(what, GET_EXECUTION_DATA, request, entity, uri, expects=succeeded)
 
     async def of_node(
-        self, message: node_execution_pb2.NodeExecution, interface: TypedInterface | None = None
+        self, message: node_execution_pb2.NodeExecution, of: Identifier | TypedInterface | None = None
     ) -> ExecutionData:
-        """Return the inputs and outputs of a node; errors as :meth:`of_execution`."""
+        """Return the inputs and outputs of a node.
+
+        Args:
+            message: The node.
+            of: The interface of what it runs, or the task that it runs; None when that is not known.
+
+        Raises:
+            RPCError: The call did not succeed.
+        """
         request = node_execution_pb2.NodeExecutionGetDataRequest(id=message.id)
         what = f"node {NodeExecutionIdentifier.from_flyte_idl(message.id)}"
         # A node without an output location has no outputs: a gate that sleeps, for one.
         expects = NodePhase(message.closure.phase) in {NodePhase.SUCCEEDED, NodePhase.RECOVERED}
         uri = message.closure.output_uri
-        return await self._read(what, GET_NODE_EXECUTION_DATA, request, interface, uri, expects=expects and bool(uri))
+        return await self._read(what, GET_NODE_EXECUTION_DATA, request, of, uri, expects=expects and bool(uri))
 
     async def of_attempt(self, message: task_execution_pb2.TaskExecution) -> ExecutionData:
         """Return the inputs and outputs of an attempt, with their declared types; errors as :meth:`of_execution`."""

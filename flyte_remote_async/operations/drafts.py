@@ -120,6 +120,11 @@ class NodeDraft:
         return self.execution.is_final or NodePhase(self.message.closure.phase).is_terminal
 
     @property
+    def task_id(self) -> Identifier | None:
+        """The task that the node runs, as its attempts tell."""
+        return Identifier.from_flyte_idl(self.attempts[-1].id.task_id) if self.attempts else None
+
+    @property
     def old_nodes(self) -> Mapping[str, FlyteNodeExecution]:
         """The nodes below it in the snapshot before."""
         return {} if self.old is None or not self.old.has_nodes else self.old.subworkflow_node_executions
@@ -148,8 +153,8 @@ class NodeDraft:
         return FlyteTaskExecution.from_flyte_idl(message, remote=context.remote, task=task)
 
     def _interface(self, context: Context) -> TypedInterface | None:
-        if self.attempts:
-            task = context.tasks.get(Identifier.from_flyte_idl(self.attempts[-1].id.task_id))
+        if self.task_id is not None:
+            task = context.tasks.get(self.task_id)
             return task.interface if task else None
         if self.child and self.child.snapshot and self.child.snapshot.flyte_workflow:
             return self.child.snapshot.flyte_workflow.interface

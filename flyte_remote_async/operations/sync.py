@@ -163,9 +163,13 @@ class Look:
             group.start_soon(self._read_attempts, group, draft)
         if needs.execution:
             self._start_child(group, draft)
+        if not needs.attempts:
+            self._start_data(group, draft)
+        return draft
+
+    def _start_data(self, group: TaskGroup, draft: NodeDraft) -> None:
         if self.wanted.io and draft.message.input_uri:
             group.start_soon(self._read_node_data, draft)
-        return draft
 
     def _start_child(self, group: TaskGroup, draft: NodeDraft) -> None:
         id = WorkflowExecutionIdentifier.from_flyte_idl(draft.message.closure.workflow_node_metadata.executionId)
@@ -186,6 +190,8 @@ class Look:
         if self.wanted.definitions and draft.attempts:
             for id in {Identifier.from_flyte_idl(attempt.id.task_id) for attempt in draft.attempts}:
                 group.start_soon(self._read_task, id)
+        # The attempts tell which task's interface the data has.
+        self._start_data(group, draft)
 
     async def _read_task(self, id: Identifier) -> None:
         if id not in self._tasks:
@@ -201,7 +207,7 @@ class Look:
         draft.data = await self._try(self.data.of_execution, present(draft.message))
 
     async def _read_node_data(self, draft: NodeDraft) -> None:
-        draft.data = await self._try(self.data.of_node, draft.message)
+        draft.data = await self._try(self.data.of_node, draft.message, draft.task_id)
 
     # --- asking -------------------------------------------------------------------------------------------------
 

@@ -45,6 +45,9 @@ class Source:
         self._loader = loader
         self._literals: dict[str, Literal] | None = None
         self._flight: _Flight | None = None
+        # Literals that a user brings are read by their types alone, as the reference does. Of those that a remote
+        # brings the interface may be out of reach, and they are read as what they say of themselves.
+        self.reads_undeclared = loader is not None
 
     @classmethod
     def given(cls, literals: Mapping[str, Literal], variables: Mapping[str, Variable] | None) -> Self:

@@ -98,7 +98,7 @@ class Values:
 
     async def _decode(self, name: str, literal: Literal, hint: Any) -> Any:
         variable = (self._source.variables or {}).get(name)
-        if variable is None and hint is None:
+        if variable is None and hint is None and not self._source.reads_undeclared:
             reason = "nothing declares its type: give as_type, or a type hint"
             raise DecodeError(reason, kind=literal.kind)
         declared = None if variable is None else variable.type
