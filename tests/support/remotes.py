@@ -69,7 +69,7 @@ class _Counted:
 
 def remote_over(channel: Callable[[], Transport], ledger: Ledger, **overrides: Any) -> FlyteRemote:
     """Return a remote over channels whose calls go into a ledger."""
-    usual = {"insecure": True, "project": "flytesnacks", "domain": "development"}
+    usual: dict[str, Any] = {"insecure": True, "project": "flytesnacks", "domain": "development"}
     config = Config.for_endpoint("127.0.0.1:1", **(usual | overrides))
     return FlyteRemote.over(lambda: _Counted(channel(), ledger), config)
 
