@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 import anyio
+import anyio.to_thread
 
 from flyte_remote_async.cli import demo_tasks
 from flyte_remote_async.cli.packaged import packaged_lines, packaged_workflows
@@ -18,7 +19,7 @@ from flyte_remote_async.remote import FlyteRemote
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from flyte_remote_async.executions import FlyteWorkflowExecution
 
@@ -58,7 +59,9 @@ async def _demo(arguments: argparse.Namespace) -> int:
             execution = await remote.execute(workflow, inputs=arguments.inputs)
             print(f"launched {execution.id} on {endpoint}", flush=True)
             execution = await _follow(execution, arguments.timeout)
-            code = await _report(execution)
+            code = await _report(
+                execution, {} if arguments.endpoint else demo_tasks.OUTPUT_TYPES.get(workflow.name, {})
+            )
     print(f"done in {time.monotonic() - began:.1f} s")
     return code
 
@@ -70,7 +73,7 @@ async def _endpoint(arguments: argparse.Namespace) -> AsyncIterator[tuple[str, b
         yield arguments.endpoint, arguments.insecure
         return
     async with DevServer() as dev:
-        await dev.load(packaged_lines())
+        await dev.load(await anyio.to_thread.run_sync(packaged_lines))
         demo_tasks.register(dev, _PACE)
         yield dev.endpoint, True
 
@@ -93,14 +96,15 @@ async def _follow(execution: FlyteWorkflowExecution, timeout: float | None) -> F
     return execution
 
 
-async def _report(execution: FlyteWorkflowExecution) -> int:
-    """Print what came out, and return the exit code."""
+async def _report(execution: FlyteWorkflowExecution, types: Mapping[str, type]) -> int:
+    """Print what came out, as the types that it should have, and return the exit code."""
     if not execution.is_successful:
         print(execution.error.message if execution.error else execution.closure.abort_cause, flush=True)
         sys.stderr.write(f"flyte-remote: {execution.id} is {execution.phase.name}: {_summary(execution)}\n")
         return 1
-    outputs = await execution.outputs.all()
-    for name, value in outputs.items():
+    outputs = execution.outputs
+    outputs.update_type_hints(types)
+    for name, value in (await outputs.all()).items():
         print(f"{name} = {value!r}")
     return 0
 

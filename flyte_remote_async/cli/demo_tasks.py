@@ -15,7 +15,7 @@ from flyte_remote_async.devserver.stand_ins import FlyteRecoverableException, cu
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
-__all__ = ["TASKS", "Color", "Point", "register"]
+__all__ = ["OUTPUT_TYPES", "TASKS", "Color", "Point", "register"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -84,6 +84,10 @@ TASKS: Final[Mapping[str, Callable[..., Any]]] = {
     "samples.cached": cached,
     "more.nothing": nothing,
 }
+
+
+OUTPUT_TYPES: Final[Mapping[str, Mapping[str, type]]] = {"samples.chain": {"p": Point}}
+"""What outputs of a workflow are decoded to, where plain Python would lose something."""
 
 
 class Registry(Protocol):
