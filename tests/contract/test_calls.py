@@ -20,6 +20,7 @@ from flyte_remote_async.errors import (
 )
 from flyte_remote_async.transport.base import Reply
 from flyte_remote_async.transport.methods import CREATE_EXECUTION, GET_EXECUTION, GET_VERSION
+from tests.support.eventually import eventually
 
 if TYPE_CHECKING:
     from flyte_remote_async.transport.base import Metadata
@@ -98,20 +99,21 @@ async def test_an_rpc_that_the_server_does_not_have_is_unimplemented(face: Face)
 
 
 async def test_a_call_ends_by_its_timeout(face: Face) -> None:
-    left = anyio.Event()
+    entered = left = 0
 
     async def slow(request: bytes, metadata: Metadata) -> bytes:
+        nonlocal entered, left
+        entered += 1
         try:
             await anyio.sleep_forever()
         finally:
-            left.set()
+            left += 1
         return b"never"
 
     async with face({GET_EXECUTION.path: slow}) as transport:
         with pytest.raises(DeadlineExceededError) as caught:
-            await transport.unary(GET_EXECUTION, b"", timeout=0.05)
-        with anyio.fail_after(5):
-            await left.wait()
+            await transport.unary(GET_EXECUTION, b"", timeout=0.2)
+        await eventually(lambda: entered == left)
     assert isinstance(caught.value, TimeoutError)
     assert (caught.value.method, caught.value.attempts) == ("GetExecution", 1)
     # The caller's task was not left marked as cancelled, which would break the scopes around the call.
