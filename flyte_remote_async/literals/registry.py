@@ -86,9 +86,9 @@ class Codecs:
             if len(kinds) == 1:
                 return kinds.pop()
             raise self.failure("the choices of a Literal have to be of one type", repr(hint))
-        inner = getattr(hint, "__supertype__", None) or getattr(hint, "__value__", None)
-        is_alias = type(hint).__name__ in {"NewType", "TypeAliasType"}  # the latter came with Python 3.12
-        return self._bare(inner) if is_alias else hint
+        # By name: the class of aliases came with Python 3.12.
+        inner = {"NewType": "__supertype__", "TypeAliasType": "__value__"}.get(type(hint).__name__)
+        return self._bare(getattr(hint, inner)) if inner else hint
 
 
 def _is_type(hint: Any) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Union, get_args, get_origin
 from flyteidl.core import literals_pb2, types_pb2
 
 from flyte_remote_async.errors import DecodeError, EncodeError
+from flyte_remote_async.literals import wire
 from flyte_remote_async.literals.base import Codec, kind_of
 
 if TYPE_CHECKING:
@@ -60,14 +61,13 @@ class _Union(Codec):
             try:
                 fitting.append((variant, variant.codec.encode(value)))
             except EncodeError as error:
-                deeper = error if error.path else deeper
+                deeper = deeper or (error if error.path else None)
         own = [pair for pair in fitting if pair[0].codec.owns(value)] if len(fitting) > 1 else fitting
         if len(own) > 1 or (len(fitting) > 1 and not own):
             names = ", ".join(variant.codec.expected for variant, _ in own or fitting)
             raise self.refusal(value, f"it fits several types of the union: {names}")
         if own:
             return self._wrap(*own[0])
-        # A value of the right shape with one wrong part: that part is what to look at.
         raise deeper or self.refusal(value)
 
     def dump(self, value: Any) -> Any:
@@ -81,7 +81,8 @@ class _Union(Codec):
 
     def fits(self, stored: types_pb2.LiteralType) -> bool:
         inner = stored.union_type.variants if stored.WhichOneof("type") == "union_type" else [stored]
-        return all(any(variant.codec.fits(one) for variant in self.variants) for one in inner)
+        # One is enough: a hint may name only some of the variants that a type has.
+        return any(variant.codec.fits(one) for variant in self.variants for one in inner)
 
     def owns(self, value: Any) -> bool:
         return any(variant.codec.owns(value) for variant in self.variants)
@@ -104,19 +105,27 @@ class _Union(Codec):
         if len(variants) == 1:
             return variants[0].codec.decode(literal)
         fitting: list[tuple[_Variant, Any]] = []
+        deeper: DecodeError | None = None
         for variant in variants:
             try:
                 fitting.append((variant, variant.codec.decode(literal)))
-            except DecodeError:
-                continue
+            except DecodeError as error:
+                deeper = deeper or (error if error.path else None)
         if not fitting:
-            raise self.misfit(literal)
+            # A value of the right shape with one wrong part: that part is what to look at.
+            raise deeper or self._no_fit(literal)
         own = [pair for pair in fitting if pair[0].codec.owns_literal(literal)] if len(fitting) > 1 else fitting
         if len(own) != 1:
             names = ", ".join(variant.codec.expected for variant, _ in fitting)
             reason = f"the value can be read as several types of the union: {names}"
             raise DecodeError(reason, kind=kind_of(literal), expected=self.expected)
         return own[0][1]
+
+    def _no_fit(self, literal: literals_pb2.Literal) -> DecodeError:
+        error = self.misfit(literal)
+        if error.kind == "binary" and literal.scalar.binary.tag == wire.MSGPACK:
+            error.reason = self.mismatch(wire.read_binary(literal.scalar.binary)).reason
+        return error
 
     def _wrap(self, variant: _Variant, literal: literals_pb2.Literal) -> literals_pb2.Literal:
         stored = types_pb2.LiteralType()
