@@ -61,9 +61,9 @@ class Guard:
         """Make one call; see :class:`~flyte_remote_async.transport.base.Transport`."""
         try:
             task = asyncio.current_task()
-        except RuntimeError:  # no loop
+        except RuntimeError:  # no loop; asyncio sees to it that a forked child has none, either
             task = None
-        if self._closed or task is None or task.get_loop() is not self._loop or os.getpid() != self._pid:
+        if self._closed or task is None or task.get_loop() is not self._loop:
             raise self._refusal(method.name)
         if len(request) > self._max_request_bytes:
             raise self._too_large(method, len(request))

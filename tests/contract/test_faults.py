@@ -404,6 +404,25 @@ async def test_a_connection_that_a_firewall_forgot_is_replaced(backend: Backend)
     assert (found.message, proxy.connections) == (b"again", 2)
 
 
+async def test_a_call_that_still_waits_does_not_keep_others_on_the_dead_connection(backend: Backend) -> None:
+    async with Serving({GET_EXECUTION.path: echo}) as serving:
+        proxy = Proxy(await serving.start())
+        async with tcp_server(proxy) as port:
+            transport = connect(plaintext(port), backend=backend, policy=RetryPolicy(max_attempts=1))
+            await transport.unary(GET_EXECUTION, b"", timeout=10)
+            proxy.freeze()
+            waits = asyncio.create_task(transport.unary(GET_EXECUTION, b"", timeout=30))
+            for _ in range(3):
+                with pytest.raises(DeadlineExceededError):
+                    await transport.unary(GET_EXECUTION, b"", timeout=0.1)
+            found = await transport.unary(GET_EXECUTION, b"again", timeout=10)
+            assert not waits.done()
+            await transport.aclose()
+            with pytest.raises(errors.ClosedError):
+                await waits
+    assert (found.message, proxy.connections) == (b"again", 2)
+
+
 async def test_many_first_calls_make_one_connection(backend: Backend) -> None:
     async with Serving({GET_EXECUTION.path: echo}) as serving:
         proxy = Proxy(await serving.start())

@@ -97,6 +97,18 @@ def test_https_and_plaintext_contradict_each_other() -> None:
         Target.parse("https://flyte", insecure=True)
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "address"),
+    [
+        ("flyte.example.com", "https://flyte.example.com"),
+        ("http://localhost:30080", "http://localhost:30080"),
+        ("http://[::1]", "http://[::1]"),
+    ],
+)
+def test_the_console_is_at_the_same_place(endpoint: str, address: str) -> None:
+    assert Target.parse(endpoint).web_address == address
+
+
 @given(st.text(max_size=30), st.booleans())
 def test_any_text_is_understood_or_refused(endpoint: str, insecure: bool) -> None:
     try:
