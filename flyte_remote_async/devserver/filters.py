@@ -214,7 +214,7 @@ def _timestamp(text: str) -> int:
     # Nanoseconds are kept; datetime knows microseconds alone.
     match = re.fullmatch(r"(.*?\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:?\d\d)?", text)
     try:
-        instant = dt.datetime.fromisoformat(match[1] + (match[3] or "Z") if match else text)
+        instant = dt.datetime.fromisoformat(match[1] + (match[3] or "") if match else text)
     except ValueError:
         raise _unreadable(ColumnType.TIMESTAMP, text) from None
     if instant.tzinfo is None:

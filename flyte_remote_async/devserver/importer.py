@@ -18,7 +18,7 @@ TASK, WORKFLOW,           ``project/domain/name/version``                 admin.
 LAUNCH_PLAN                                                               admin.LaunchPlan
 ========================  ==============================================  ====================================
 
-A line of data, metrics or a dynamic workflow belongs to the execution, node or attempt of a line before it.
+Data, metrics and dynamic workflows belong to an execution, node or attempt that another line has.
 """
 
 from __future__ import annotations
@@ -85,18 +85,28 @@ async def load_state(store: Store, source: str | Path | Iterable[str]) -> int:
         MalformedMessageError: A line is not in the format; says which.
     """
     records = await anyio.to_thread.run_sync(partial(_parse, source))
+    # Lists without a sort come in the order in which rows were made, so rows are made in the order of their creation.
+    records.sort(key=lambda record: _created(record[2]))
     owners: _Owners = {}
     async with store.transaction() as together:
-        for number, (kind, key, message) in enumerate(records, 1):
+        for kind, key, message in records:
             try:
                 _WRITERS[kind](together, key, message, owners)
             except (KeyError, ValueError) as error:
-                raise MalformedMessageError(f"line {number} of the state: no owner for {kind} {key!r}") from error
+                raise MalformedMessageError(f"the state has no owner for {kind} {key!r}") from error
     for project in dict.fromkeys(message.id.project for kind, _, message in records if kind in _PLACED):
         if await store.get_project(project) is None:
             described = f"{project} description"
             await store.add_project(project_pb2.Project(id=project, name=project, description=described))
     return len(records)
+
+
+def _created(message: Any) -> tuple[bool, int, int]:
+    """Return what puts messages into the order in which they came to be; data comes after what it belongs to."""
+    if "closure" not in message.DESCRIPTOR.fields_by_name:
+        return True, 0, 0
+    created = message.closure.created_at
+    return False, created.seconds, created.nanos
 
 
 _PLACED: Final = {"EXECUTION", "TASK", "WORKFLOW", "LAUNCH_PLAN"}

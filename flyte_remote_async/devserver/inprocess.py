@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from flyte_remote_async.errors import ClosedError, DeadlineExceededError, InternalError, RPCError, UnimplementedError
+from flyte_remote_async.errors import (
+    ClosedError,
+    DeadlineExceededError,
+    InternalError,
+    RPCError,
+    UnavailableError,
+    UnimplementedError,
+)
 from flyte_remote_async.transport.base import Reply
 
 if TYPE_CHECKING:
@@ -74,6 +81,9 @@ class InProcessTransport:
             error.method = error.method or method.name
             error.endpoint = _ENDPOINT
             raise
+        except ClosedError as error:
+            # The server is closed and not this transport, which is what a refused connection would say.
+            raise UnavailableError(str(error), method=method.name, endpoint=_ENDPOINT) from error
         except Exception as error:
             raise InternalError(f"{type(error).__name__}: {error}", method=method.name, endpoint=_ENDPOINT) from error
         return answer if isinstance(answer, Reply) else Reply(answer)

@@ -82,12 +82,17 @@ class Database:
 
 
 def _connect(path: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
-        _prepare(connection)
+        # No wait for a lock: whoever has one keeps it.
+        connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        try:
+            _prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
     except (sqlite3.Error, ConfigError) as error:
-        connection.close()
-        raise ConfigError(f"cannot use {path!r} as the devserver's state: {error}") from error
+        reason = "another devserver uses it" if str(error) == "database is locked" else error
+        raise ConfigError(f"cannot use {path!r} as the devserver's state: {reason}") from error
     return connection
 
 
