@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import attrs
-from attrs.validators import ge, gt
+from attrs.validators import and_, ge, gt, le
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,13 +21,13 @@ class Backoff:
         initial: The first pause, in seconds.
         factor: How much longer each pause is than the one before.
         longest: No pause is longer, in seconds.
-        jitter: Share of a pause by which it varies, so that many waiters do not ask in step.
+        jitter: Share of a pause by which it varies, 1 at most, so that many waiters do not ask in step.
     """
 
     initial: float = attrs.field(default=0.25, validator=gt(0))
     factor: float = attrs.field(default=1.5, validator=ge(1))
     longest: float = attrs.field(default=30.0, validator=gt(0))
-    jitter: float = attrs.field(default=0.1, validator=ge(0))
+    jitter: float = attrs.field(default=0.1, validator=and_(ge(0), le(1)))
 
     def first(self) -> Pause:
         """Return the state before the first pause."""

@@ -1,8 +1,8 @@
 """Filters of list RPCs, in the text that Flyte parses.
 
 The grammar has no escapes: ``function(field,value)`` joined by ``+``, several values by ``;``. A value that holds one
-of those signs cannot be sent, and is refused here, where the reason can be told. Times must end in ``Z``. Source:
-flyteadmin's ``manager/impl/util/filters.go``.
+of those signs or a line break cannot be sent, and one that begins with a space would lose it; they are refused here,
+where the reason can be told. Times must end in ``Z``. Source: flyteadmin's ``manager/impl/util/filters.go``.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = [
 
 FilterValue: TypeAlias = "str | int | float | datetime | timedelta | enum.Enum"
 
-_FORBIDDEN: Final = frozenset("+;,()")
+_FORBIDDEN: Final = frozenset("+;,()\n")
 
 
 @attrs.frozen
@@ -65,17 +65,25 @@ def _text(field: str, value: FilterValue) -> str:
         return f"{value.total_seconds():f}s"
     # A phase of ours is an IntEnum: Flyte compares phases by name.
     text = value.name if isinstance(value, enum.Enum) else str(value)
-    if not text or _FORBIDDEN & set(text):
+    return _sendable(text, f"{text!r} for {field!r}")
+
+
+def _sendable(text: str, what: str) -> str:
+    if not text or text[0].isspace() or _FORBIDDEN & set(text):
         reason = (
-            f"Flyte's filters have no escapes: {text!r} for {field!r} must not be empty or hold one of + ; , ( ) "
-            "— list without this filter and compare what comes back"
+            f"Flyte's filters have no escapes: {what} must not be empty, begin with a space or hold a line break or "
+            "one of + ; , ( ) — list without this filter and compare what comes back"
         )
         raise ValueError(reason)
     return text
 
 
+def _column(field: str) -> str:
+    return _sendable(field, f"the field {field!r}")
+
+
 def _single(function: str, field: str, value: FilterValue) -> Filter:
-    return Filter(function, field, (_text(field, value),))
+    return Filter(function, _column(field), (_text(field, value),))
 
 
 def _several(function: str, field: str, values: Iterable[FilterValue]) -> Filter:
@@ -83,7 +91,7 @@ def _several(function: str, field: str, values: Iterable[FilterValue]) -> Filter
     if not texts:
         reason = f"{function} of {field!r} needs at least one value"
         raise ValueError(reason)
-    return Filter(function, field, texts)
+    return Filter(function, _column(field), texts)
 
 
 def eq(field: str, value: FilterValue) -> Filter:
@@ -94,7 +102,7 @@ def eq(field: str, value: FilterValue) -> Filter:
         value: What it must be; a phase goes by its name.
 
     Raises:
-        ValueError: The value cannot be written in Flyte's grammar.
+        ValueError: The field or the value cannot be written in Flyte's grammar.
     """
     return _single("eq", field, value)
 
@@ -142,7 +150,7 @@ def value_in(field: str, values: Iterable[FilterValue]) -> Filter:
         values: What it may be, at least one.
 
     Raises:
-        ValueError: There is no value, or one cannot be written in Flyte's grammar.
+        ValueError: There is no value, or the field or a value cannot be written in Flyte's grammar.
     """
     return _several("value_in", field, values)
 
