@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -115,7 +116,10 @@ async def serve() -> None:
 
 def run(script: str, *arguments: str) -> list[Any]:
     """Run a script in a fresh process and return what it measured."""
-    done = subprocess.run([sys.executable, "-c", script, *arguments], check=True, capture_output=True, text=True)
+    # Where bytecode is not written, ours would be compiled at each start and that of others would not.
+    env = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}
+    command = [sys.executable, "-c", script, *arguments]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=env)
     return list(json.loads(done.stdout))
 
 
