@@ -9,10 +9,11 @@ Example:
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from flyte_remote_async import errors
 from flyte_remote_async._version import __version__
 from flyte_remote_async.config import AuthConfig, Config, Secret, Timeouts
-from flyte_remote_async.entities import FlyteLaunchPlan, FlyteNode, FlyteTask, FlyteWorkflow
 from flyte_remote_async.errors import FlyteRemoteError
 from flyte_remote_async.executions import (
     FlyteNodeExecution,
@@ -20,7 +21,6 @@ from flyte_remote_async.executions import (
     FlyteWorkflowExecution,
     RemoteExecutionBase,
 )
-from flyte_remote_async.interface import TypedInterface
 from flyte_remote_async.models.identifiers import (
     Identifier,
     NodeExecutionIdentifier,
@@ -29,12 +29,16 @@ from flyte_remote_async.models.identifiers import (
     WorkflowExecutionIdentifier,
 )
 from flyte_remote_async.models.literals import Literal, LiteralType, Variable
-from flyte_remote_async.models.options import LaunchOptions
 from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
-from flyte_remote_async.policy import filters
 from flyte_remote_async.policy.node_kinds import NodeKind
 from flyte_remote_async.remote import FlyteRemote
 from flyte_remote_async.resolver import LiteralsResolver
+
+if TYPE_CHECKING:
+    from flyte_remote_async.entities import FlyteLaunchPlan, FlyteNode, FlyteTask, FlyteWorkflow
+    from flyte_remote_async.interface import TypedInterface
+    from flyte_remote_async.models.options import LaunchOptions
+    from flyte_remote_async.policy import filters
 
 __all__ = [
     "AuthConfig",
@@ -70,3 +74,27 @@ __all__ = [
     "errors",
     "filters",
 ]
+
+# What a program that only watches executions never touches is imported when it is first named.
+_LATER = {
+    "FlyteLaunchPlan": "entities",
+    "FlyteNode": "entities",
+    "FlyteTask": "entities",
+    "FlyteWorkflow": "entities",
+    "LaunchOptions": "models.options",
+    "TypedInterface": "interface",
+}
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    if name == "filters":
+        return importlib.import_module(f"{__name__}.policy.filters")
+    if name in _LATER:
+        return getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -485,7 +485,8 @@ class LiteralError(FlyteRemoteError, TypeError, ValueError):
 
     def __str__(self) -> str:
         where = f"{self.variable or 'value'}{self.path}"
-        kind = f" a {self.kind} literal" if self.kind else ""
+        article = "an" if self.kind[:1] in "aeiou" else "a"
+        kind = f" {article} {self.kind} literal" if self.kind else ""
         expected = f" as {self.expected}" if self.expected else ""
         return f"cannot {self._verb} {where}{':' if kind or expected else ''}{kind}{expected}: {self.reason}"
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
-from flyte_remote_async.entities import FlyteTask, FlyteWorkflow
 from flyte_remote_async.executions.attempt import FlyteTaskExecution
 from flyte_remote_async.executions.base import RemoteExecutionBase
 from flyte_remote_async.executions.node import FlyteNodeExecution
 from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
-from flyte_remote_async.interface import TypedInterface
 from flyte_remote_async.resolver import LiteralsResolver
+
+if TYPE_CHECKING:
+    from flyte_remote_async.entities import FlyteTask, FlyteWorkflow
+    from flyte_remote_async.interface import TypedInterface
 
 __all__ = [
     "FlyteNodeExecution",
@@ -25,3 +28,14 @@ __all__ = [
     "abstractmethod",
     "timedelta",
 ]
+
+# A program that only watches executions never touches these.
+_LATER = {"FlyteTask": "entities", "FlyteWorkflow": "entities", "TypedInterface": "interface"}
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    if name in _LATER:
+        return getattr(importlib.import_module(f"flyte_remote_async.{_LATER[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

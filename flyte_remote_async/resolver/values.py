@@ -8,7 +8,6 @@ import anyio
 from anyio import to_thread
 
 from flyte_remote_async.errors import DecodeError, LiteralError, MissingLiteralError
-from flyte_remote_async.literals import decode
 from flyte_remote_async.models.literals import Literal, Variable
 from flyte_remote_async.resolver.item import LiteralItem
 
@@ -101,6 +100,8 @@ class Values:
         if variable is None and hint is None and not self._source.reads_undeclared:
             reason = "nothing declares its type: give as_type, or a type hint"
             raise DecodeError(reason, kind=literal.kind)
+        from flyte_remote_async.literals import decode  # a program that decodes nothing need not import it
+
         declared = None if variable is None else variable.type
         if len(literal.serialize_to_string()) <= IN_PLACE_BYTES:
             return decode(literal, declared, hint)
