@@ -8,6 +8,7 @@ import pkgutil
 from typing import TYPE_CHECKING, Any
 
 import flyte_remote_async.entities
+import flyte_remote_async.executions
 import flyte_remote_async.models
 from flyte_remote_async.models.message import MessageValue
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["properties_of", "value_classes"]
 
-PACKAGES = (flyte_remote_async.models, flyte_remote_async.entities)
+PACKAGES = (flyte_remote_async.models, flyte_remote_async.entities, flyte_remote_async.executions)
 
 
 def value_classes(*packages: ModuleType) -> list[type[MessageValue[Any]]]:
