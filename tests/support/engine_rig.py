@@ -50,8 +50,10 @@ def _strip(message: Message) -> None:
     for field, value in message.ListFields():
         if field.name in _TIMES:
             message.ClearField(field.name)
-        elif field.type == field.TYPE_MESSAGE and not field.message_type.GetOptions().map_entry:
-            for part in value if isinstance(value, list) or hasattr(value, "add") else [value]:
+        elif isinstance(value, Message):
+            _strip(value)
+        elif field.message_type is not None and hasattr(value, "add"):  # a repeated message, and no map
+            for part in value:
                 _strip(part)
 
 

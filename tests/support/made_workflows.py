@@ -82,15 +82,13 @@ def branch(node_id: str, if_else: workflow_pb2.IfElseBlock, **bindings: Any) -> 
 class Made:
     """A workflow with its launch plan and an execution of it."""
 
-    def __init__(
-        self, workflow: admin_workflow_pb2.Workflow, max_parallelism: int = 0, name: str = "made", **inputs: int
-    ) -> None:
+    def __init__(self, workflow: admin_workflow_pb2.Workflow, max_parallelism: int, inputs: Mapping[str, int]) -> None:
         self.workflow = workflow
         launch_plan_id = _id(identifier_pb2.LAUNCH_PLAN, workflow.id.name)
         self.launch_plan = launch_plan_pb2.LaunchPlan(id=launch_plan_id)
         self.launch_plan.spec.workflow_id.CopyFrom(workflow.id)
         self.execution = execution_pb2.Execution()
-        self.execution.id.project, self.execution.id.domain, self.execution.id.name = "p", "d", name
+        self.execution.id.project, self.execution.id.domain, self.execution.id.name = "p", "d", "made"
         self.execution.spec.launch_plan.CopyFrom(launch_plan_id)
         self.execution.spec.max_parallelism = max_parallelism
         self.inputs = literals_pb2.LiteralMap(literals={key: integer(value) for key, value in inputs.items()})
@@ -138,4 +136,4 @@ def made(
         closure.tasks.add(template=template)
     for name, (inner, bound) in (sub_workflows or {}).items():
         closure.sub_workflows.add(template=_template(name, inner, bound, fails_late=False))
-    return Made(workflow, max_parallelism, **inputs)
+    return Made(workflow, max_parallelism, inputs)

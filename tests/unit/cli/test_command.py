@@ -7,13 +7,17 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 
 from flyte_remote_async.cli import demo, demo_tasks, main
-from flyte_remote_async.cli.packaged import packaged_workflows
+from flyte_remote_async.cli.packaged import packaged_lines, packaged_workflows
+from flyte_remote_async.devserver import DevServer
 from flyte_remote_async.devserver.stand_ins import StandIns
 from tests.support.make_demo_data import FILE, LABELS, render
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.support.recordings import Recordings
 
 COMMAND = [sys.executable, "-m", "flyte_remote_async"]
@@ -146,14 +150,35 @@ def test_an_endpoint_of_ones_own_is_used(capsys: pytest.CaptureFixture[str]) -> 
     assert "127.0.0.1:1" in capsys.readouterr().err
 
 
+@pytest.fixture
+def flyte_of_ones_own() -> Iterator[str]:
+    """The endpoint of a server that runs elsewhere: here, in a thread."""
+    with start_blocking_portal() as portal:
+        dev = DevServer()
+        portal.call(dev.start)
+        try:
+            portal.call(dev.load, packaged_lines())
+            demo_tasks.register(dev, 0)
+            yield dev.endpoint
+        finally:
+            portal.call(dev.aclose)
+
+
+def test_a_workflow_runs_on_an_endpoint_of_ones_own(capsys: pytest.CaptureFixture[str], flyte_of_ones_own: str) -> None:
+    assert run("--endpoint", flyte_of_ones_own, "--insecure") == 0
+    out = capsys.readouterr().out
+    assert f" on {flyte_of_ones_own}\n" in out
+    # What the types are is known of the packaged workflows alone.
+    assert "p = {'x': 5, 'y': 2.5, 'tags': ['a', 'b'], 'name': None}" in out
+
+
 def test_ctrl_c_leaves_cleanly() -> None:
     with subprocess.Popen([*COMMAND, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("launched")
         process.send_signal(signal.SIGINT)
         _, err = process.communicate()
-    assert process.returncode == 130
-    assert err == "flyte-remote: interrupted\n"
+    assert (process.returncode, err) == (130, "flyte-remote: interrupted\n")
 
 
 def test_help_needs_no_grpc() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 from flyteidl.admin import execution_pb2, task_execution_pb2
+from flyteidl.core import execution_pb2 as core_execution_pb2
 
 from flyte_remote_async.cli.tree import ASCII, Entry, entry, lines
 from flyte_remote_async.cli.view import LiveView, PlainView, open_view, style_of
@@ -90,7 +91,7 @@ def test_what_never_started_has_the_time_from_when_it_was_queued(recordings: Rec
 
 def test_what_runs_is_measured_until_now(recordings: Recordings) -> None:
     (recorded,) = recordings.messages(execution_pb2.Execution, "samples.chain")
-    recorded.closure.phase = 2
+    recorded.closure.phase = core_execution_pb2.WorkflowExecution.RUNNING
     recorded.closure.ClearField("duration")
     began = recorded.closure.started_at.ToDatetime(dt.UTC)
     running = FlyteWorkflowExecution.from_flyte_idl(recorded)

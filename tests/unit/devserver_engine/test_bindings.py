@@ -22,7 +22,7 @@ def promise(*path: str | int, var: str = "o0", node: str = "n0") -> Data:
     reference = types_pb2.OutputReference(node_id=node, var=var)
     for step in path:
         key = "int_value" if isinstance(step, int) else "string_value"
-        reference.attr_path.add(**{key: step})  # type: ignore[arg-type]
+        reference.attr_path.add(**{key: step})
     return Data(promise=reference)
 
 
