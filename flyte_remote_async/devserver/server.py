@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
+import anyio
 from flyteidl.admin import project_pb2
 
 from flyte_remote_async.devserver.dispatch import Registry
@@ -66,6 +67,7 @@ class DevServer:
     def __init__(self, *, host: str = "127.0.0.1", port: int = 0, state: str | Path | None = None) -> None:
         self._host = host
         self._port = port
+        self._bound = 0
         self._state = state
         self._stand_ins = StandIns()
         self._store: Store | None = None
@@ -74,29 +76,31 @@ class DevServer:
         self._serving: Serving | None = None
 
     async def start(self) -> Self:
-        """Open the state and listen.
+        """Open the state and listen. Starting twice is fine.
 
         Raises:
             OSError: The address cannot be listened on, for example because the port is taken.
             ConfigError: The state file cannot be used.
         """
+        if self._store is None:
+            self._store = await Store.open(self._state)
+            try:
+                await self._serve(self._store)
+            except BaseException:
+                with anyio.CancelScope(shield=True):
+                    await self.aclose()
+                raise
+        return self
+
+    async def _serve(self, store: Store) -> None:
         # Loads grpc, which whoever only imports this module does without.
         from flyte_remote_async.devserver.serving import Serving
 
-        self._store = await Store.open(self._state)
-        await self._store.add_project(
-            project_pb2.Project(id=_PROJECT, name=_PROJECT, description=f"{_PROJECT} description")
-        )
-        self._engine = Engine(self._store, self._stand_ins)
-        self._registry = _registry(self._store, self._engine)
-        serving = Serving(self._registry.handlers())
-        try:
-            self._port = await serving.start(self._host, self._port)
-        except BaseException:
-            await self.aclose()
-            raise
-        self._serving = serving
-        return self
+        await store.add_project(project_pb2.Project(id=_PROJECT, name=_PROJECT, description=f"{_PROJECT} description"))
+        self._engine = Engine(store, self._stand_ins)
+        self._registry = _registry(store, self._engine)
+        self._serving = Serving(self._registry.handlers())
+        self._bound = await self._serving.start(self._host, self._port)
 
     async def aclose(self) -> None:
         """Stop listening, stop what runs, and close the state. Closing twice is fine."""
@@ -120,7 +124,7 @@ class DevServer:
     def endpoint(self) -> str:
         """Where it listens, such as ``"127.0.0.1:41003"``."""
         self._opened()
-        return f"{self._host}:{self._port}"
+        return f"{self._host}:{self._bound}"
 
     @property
     def store(self) -> Store:

@@ -15,7 +15,7 @@ from flyte_remote_async.devserver.services.listing import (
     page,
     query,
 )
-from flyte_remote_async.devserver.services.refusals import absent, check_fields
+from flyte_remote_async.devserver.services.refusals import absent, check_entity, check_fields
 from flyte_remote_async.errors import NotFoundError
 from flyte_remote_async.transport import methods
 
@@ -63,6 +63,7 @@ class EntityService:
 
     async def get_workflow(self, request: common_pb2.ObjectGetRequest) -> workflow_pb2.Workflow:
         """Serve GetWorkflow."""
+        check_entity(request, "id", identifier_pb2.WORKFLOW)
         found = await self._store.get_workflow(request.id)
         if found is None:
             raise no_entity("WORKFLOW", request.id)
@@ -70,6 +71,7 @@ class EntityService:
 
     async def get_launch_plan(self, request: common_pb2.ObjectGetRequest) -> launch_plan_pb2.LaunchPlan:
         """Serve GetLaunchPlan."""
+        check_entity(request, "id", identifier_pb2.LAUNCH_PLAN)
         found = await self._store.get_launch_plan(request.id)
         if found is None:
             raise no_entity("LAUNCH_PLAN", request.id)

@@ -58,6 +58,14 @@ async def test_a_launch_plan_runs(ask: Asking) -> None:
     assert data.full_outputs.literals["o0"].scalar.primitive.integer == 7
 
 
+async def test_a_client_launches_waits_and_reads(dev: DevServer) -> None:
+    dev.stand_in("samples.add", lambda a, b: a + b)
+    async with dev.remote() as remote:
+        task = await remote.fetch_task("samples.add")
+        execution = await (await remote.execute(task, inputs={"a": 1, "b": 2})).wait(poll_interval=0.02)
+        assert await execution.outputs["o0"] == 3
+
+
 async def test_defaults_and_fixed_inputs_are_filled_in(ask: Asking) -> None:
     created = await ask("CreateExecution", **PLACE, name="fixed", spec=plan("more.fixed"), inputs={})
     data = await ask("GetExecutionData", id=created.id)
@@ -194,6 +202,37 @@ async def test_archiving_moves_the_row_and_not_the_closure(ask: Asking, recordin
     assert after.closure.updated_at == before.closure.updated_at
     newest = await ask("ListExecutions", id=PLACE, limit=1, sort_by={"key": "updated_at"}, filters="eq(state,1)")
     assert newest.executions[0].id == before.id
+
+
+async def test_executions_that_there_are_not(ask: Asking) -> None:
+    for rpc in ("GetExecution", "GetExecutionData", "UpdateExecution", "TerminateExecution"):
+        with pytest.raises(NotFoundError, match="missing entity of type execution"):
+            await ask(rpc, id={**PLACE, "name": "nope"})
+        with pytest.raises(InvalidArgumentError, match="missing id"):
+            await ask(rpc)
+
+
+async def test_a_launch_plan_whose_workflow_is_gone_is_refused(dev: DevServer, ask: Asking) -> None:
+    gone = await ask("GetLaunchPlan", id=plan("samples.wide5")["launch_plan"])
+    gone.spec.workflow_id.name = "gone"
+    await dev.store.put_launch_plan(gone)
+    with pytest.raises(NotFoundError, match="missing entity of type WORKFLOW"):
+        await ask("CreateExecution", **PLACE, spec=plan("samples.wide5"), inputs=integers(a=1))
+
+
+async def test_a_launch_plan_lends_what_the_request_does_not_say(dev: DevServer, ask: Asking) -> None:
+    lending = await ask("GetLaunchPlan", id=plan("samples.wide5")["launch_plan"])
+    lending.spec.security_context.run_as.iam_role = "role"
+    lending.spec.max_parallelism = 4
+    lending.spec.entity_metadata.notifications.add().email.recipients_email.append("a@b.c")
+    await dev.store.put_launch_plan(lending)
+    quiet = plan("samples.wide5") | {"disable_all": True}
+    for spec, count in ((plan("samples.wide5"), 1), (quiet, 0)):
+        created = await ask("CreateExecution", **PLACE, spec=spec, inputs=integers(a=1))
+        execution = await ask("GetExecution", id=created.id)
+        assert execution.spec.security_context.run_as.iam_role == "role"
+        assert execution.spec.max_parallelism == 4
+        assert len(execution.closure.notifications) == count
 
 
 async def test_spans_that_the_devserver_does_not_have_are_refused(ask: Asking) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 import json
 import socket
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import grpc.aio
 import pytest
 from flyteidl.admin import execution_pb2, node_execution_pb2
@@ -39,6 +41,8 @@ async def test_it_answers_on_both_faces_until_it_is_closed() -> None:
         _ = dev.endpoint
     async with dev:
         endpoint, transport = dev.endpoint, dev.transport()
+        assert await dev.start() is dev
+        assert dev.endpoint == endpoint
         over_grpc = await call(endpoint, "ListProjects", {})
         assert await Asking(transport)("ListProjects") == over_grpc
         assert [project.id for project in over_grpc.projects] == ["flytesnacks"]
@@ -59,6 +63,24 @@ async def test_a_port_in_use_is_said_and_leaves_nothing_open(tmp_path: Path) -> 
             await DevServer(port=port, state=tmp_path / "state.db").start()
     async with DevServer(state=tmp_path / "state.db"):
         pass
+
+
+async def test_a_cancelled_start_leaves_nothing_open(tmp_path: Path) -> None:
+    for number in range(6):
+        dev = DevServer(state=tmp_path / "state.db")
+        with anyio.CancelScope() as scope:
+            asyncio.get_running_loop().call_later(number * 0.002, scope.cancel)
+            await dev.start()
+        await dev.aclose()
+    async with DevServer(state=tmp_path / "state.db"):
+        pass
+
+
+async def test_a_server_can_be_started_again() -> None:
+    dev = DevServer()
+    for _ in range(2):
+        async with dev:
+            assert (await Asking(dev.transport())("ListProjects")).projects
 
 
 async def test_a_state_file_survives_a_restart(tmp_path: Path) -> None:

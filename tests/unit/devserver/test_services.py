@@ -35,6 +35,18 @@ NO_LINK = "error while validating request: "
 NODE = {"execution_id": RUN, "node_id": "n0"}
 
 
+async def test_entities_that_there_are_not(ask: Asking) -> None:
+    for kind in ("TASK", "WORKFLOW", "LAUNCH_PLAN"):
+        rpc = "Get" + kind.title().replace("_", "")
+        assert await refusal(ask, rpc, id=ADD | {"resource_type": kind, "name": "nope"}) == (
+            "NOT_FOUND",
+            (
+                f'missing entity of type {kind} with identifier project:"flytesnacks" domain:"development" '
+                'name:"nope" version:"v2"'
+            ),
+        )
+
+
 async def refusal(ask: Asking, rpc: str, /, **request: Any) -> tuple[str, str]:
     with pytest.raises(RPCError) as caught:
         await ask(rpc, **request)
@@ -55,6 +67,13 @@ async def refusal(ask: Asking, rpc: str, /, **request: Any) -> tuple[str, str]:
             "unexpected resource type workflow for task_id, expected task instead",
         ),
         ("GetTaskExecution", {"id": {"node_execution_id": NODE, "task_id": {"resource_type": 1}}}, "missing project"),
+        ("GetWorkflow", {}, "missing id"),
+        ("GetWorkflow", {"id": WIDE5 | {"version": ""}}, "missing version"),
+        (
+            "GetLaunchPlan",
+            {"id": {"resource_type": 1, "name": "x"}},
+            'unexpected resource type task for identifier [resource_type:TASK name:"x"], expected launch_plan instead',
+        ),
         ("ListSignals", {"limit": 1}, "missing execution_id"),
         ("GetOrCreateSignal", {}, "missing id"),
         ("GetOrCreateSignal", {"id": {"signal_id": "s"}}, "missing execution_id"),
