@@ -34,7 +34,8 @@ RETRYABLE: Final = frozenset(
 # Failures that come with a passing code and do not pass: a certificate that is not trusted, a side that speaks
 # plaintext where the other speaks TLS, a login page.
 _LASTING: Final = re.compile(
-    r"CERTIFICATE_VERIFY_FAILED|Hostname Verification Check failed|WRONG_VERSION_NUMBER|http2 header with status: 3\d\d|invalid content-type",
+    r"CERTIFICATE_VERIFY_FAILED|Hostname Verification Check failed|is not in peer certificate|WRONG_VERSION_NUMBER"
+    r"|http2 header with status: 3\d\d|invalid content-type",
     re.IGNORECASE,
 )
 _PUSHBACK: Final = "grpc-retry-pushback-ms"
