@@ -138,14 +138,25 @@ class FlyteRemote:
             reason = "this remote was closed; make a new one"
             raise ClosedError(reason)
         if self._session is None:
-            self._session = await open_session(await self._configure(), self._channel)
+            session = await open_session(await self._configure(), self._channel)
+            if not self._take(session):
+                # Another task opened or closed the remote meanwhile.
+                await session.transport.aclose()
+                return await self.open()
         return self
+
+    def _take(self, session: Session) -> bool:
+        if self._closed or self._session is not None:
+            return False
+        self._session = session
+        return True
 
     async def aclose(self) -> None:
         """Close the remote; calls in flight end with :class:`ClosedError`. Closing twice is fine."""
         self._closed = True
         if self._session is not None:
             await self._session.transport.aclose()
+            self._session.closing.set()
 
     async def __aenter__(self) -> Self:
         return await self.open()
@@ -383,7 +394,7 @@ class FlyteRemote:
         if not sync_nodes:
             return self._bind(await session.reader.execution(execution.id), execution.type_hints)
         look = Look(session.reader, session.definitions, session.data, self, wanted, session.reads)
-        return await look.at(execution, execution.to_flyte_idl() if execution.is_done else None)
+        return await look.at(execution)
 
     async def wait(
         self,
@@ -393,23 +404,22 @@ class FlyteRemote:
         sync_nodes: bool = True,
     ) -> FlyteWorkflowExecution:
         """Return an execution when it has ended; see :meth:`FlyteWorkflowExecution.wait`."""
-        reader, limit = self._open.reader, _seconds("timeout", timeout)
-        pause = pause_of(_seconds("poll_interval", poll_interval))
+        session, limit = self._open, _seconds("timeout", timeout)
+        pause = pause_of(_seconds("poll_interval", poll_interval, above=True))
 
         async def look(left: float | None) -> FlyteWorkflowExecution:
-            return self._bind(await reader.execution(execution.id, timeout=left), execution.type_hints)
+            if execution.is_done:
+                return execution
+            return self._bind(await session.reader.execution(execution.id, timeout=left), execution.type_hints)
 
         async def finish(ended: FlyteWorkflowExecution) -> FlyteWorkflowExecution:
-            if not sync_nodes:
+            if not sync_nodes or ended.covers(Coverage()):
                 return ended
-            session = self._open
             tree = Look(session.reader, session.definitions, session.data, self, Coverage(), session.reads)
             return await tree.at(execution, ended.to_flyte_idl())
 
-        if execution.is_done:
-            return await finish(execution) if not execution.covers(Coverage()) else execution
         seen = execution.closure.created_at is not None
-        return await Waiter(look, finish, pause).wait(execution, seen=seen, timeout=limit)
+        return await Waiter(look, finish, session.closing, pause).wait(execution, seen=seen, timeout=limit)
 
     async def terminate(self, execution: FlyteWorkflowExecution, cause: str) -> None:
         """End an execution; see :meth:`FlyteWorkflowExecution.terminate`."""
@@ -459,11 +469,12 @@ def _ready(config: Config) -> Callable[[], Awaitable[Config]]:
     return configure
 
 
-def _seconds(name: str, value: Seconds | None) -> float | None:
+def _seconds(name: str, value: Seconds | None, *, above: bool = False) -> float | None:
     if value is None:
         return None
     seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
-    if not 0 <= seconds < math.inf:
-        reason = f"{name} is a number of seconds or a timedelta of 0 or more, not {value!r}"
+    if not 0 <= seconds < math.inf or (above and seconds == 0):
+        least = "above 0" if above else "of 0 or more"
+        reason = f"{name} is a number of seconds or a timedelta {least}, not {value!r}"
         raise ValueError(reason)
     return seconds

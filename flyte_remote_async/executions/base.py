@@ -38,10 +38,10 @@ class _DataCell:
     held: ExecutionData | None = None
     lock: anyio.Lock = attrs.Factory(anyio.Lock)
 
-    async def get(self, snapshot: RemoteExecutionBase[Any]) -> ExecutionData:
-        # The first awaiter asks; when it is cancelled or fails, the next one asks.
+    async def get(self, snapshot: RemoteExecutionBase[Any], side: str) -> ExecutionData:
+        # The first awaiter asks; when it is cancelled or fails, or storage failed it, the next one asks.
         async with self.lock:
-            if self.held is None:
+            if self.held is None or isinstance(getattr(self.held, side), OutputsUnavailableError):
                 remote = bound(snapshot._remote, snapshot.description, "load its data")  # noqa: SLF001 - its own cell
                 self.held = await remote.load_data(snapshot)
             return self.held
@@ -161,7 +161,7 @@ class RemoteExecutionBase(MessageValue[M], ABC, Generic[M]):
     @functools.cached_property
     def _inputs(self) -> LiteralsResolver:
         async def load() -> LoadedLiterals:
-            data = await self._data_cell.get(self)
+            data = await self._data_cell.get(self, "inputs")
             return _loaded(data.inputs, data.input_types)
 
         return LiteralsResolver.lazy(load, what=f"inputs of {self.description}")
@@ -169,7 +169,7 @@ class RemoteExecutionBase(MessageValue[M], ABC, Generic[M]):
     @functools.cached_property
     def _outputs(self) -> LiteralsResolver:
         async def load() -> LoadedLiterals:
-            data = await self._data_cell.get(self)
+            data = await self._data_cell.get(self, "outputs")
             return _loaded(data.outputs, data.output_types)
 
         return LiteralsResolver.lazy(load, what=f"outputs of {self.description}", type_hints=self.type_hints)

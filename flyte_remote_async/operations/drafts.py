@@ -62,6 +62,8 @@ class ExecutionDraft:
     nodes: list[NodeDraft] | None = None
     data: ExecutionData | None = None
     snapshot: FlyteWorkflowExecution | None = None
+    # Ids of the nodes whose level was asked for.
+    parents: set[str] = attrs.field(factory=set)
 
     @property
     def is_final(self) -> bool:

@@ -21,6 +21,7 @@ from flyte_remote_async.errors import (
     DeadlineExceededError,
     InternalError,
     InvalidInputsError,
+    MalformedMessageError,
     NotFoundError,
     RPCCancelledError,
     RPCError,
@@ -156,7 +157,19 @@ class Launcher:
         except RPCError as error:
             error.entity = str(id)
             raise
-        return await self.reader.execution(id)
+        except MalformedMessageError as error:
+            # The server answered OK, so it is there.
+            return await self._created(id, error)
+        return await self._created(id)
+
+    async def _created(
+        self, id: WorkflowExecutionIdentifier, cause: MalformedMessageError | None = None
+    ) -> execution_pb2.Execution:
+        try:
+            return await self.reader.execution(id)
+        except RPCError as error:
+            error.details += f"; it was created all the same: look for it by its name, {id.name!r}"
+            raise error from cause
 
     async def _recover(self, id: WorkflowExecutionIdentifier, failure: RPCError) -> execution_pb2.Execution:
         try:

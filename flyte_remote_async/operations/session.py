@@ -47,6 +47,7 @@ class Session:
         data: Reads inputs and outputs.
         launcher: Launches and terminates.
         reads: Bounds the reads at one time.
+        closing: Is set when the remote is closed, for those who wait between two calls.
     """
 
     config: Config
@@ -58,6 +59,7 @@ class Session:
     data: DataReader
     launcher: Launcher
     reads: anyio.CapacityLimiter
+    closing: anyio.Event
 
 
 async def open_session(config: Config, channel: Callable[[], Transport] | None) -> Session:
@@ -103,6 +105,7 @@ async def open_session(config: Config, channel: Callable[[], Transport] | None) 
         data=DataReader(calls, definitions, config.max_message_bytes, config.timeouts.data),
         launcher=Launcher(calls, reader, definitions),
         reads=anyio.CapacityLimiter(_READS_AT_ONCE),
+        closing=anyio.Event(),
     )
 
 

@@ -26,6 +26,7 @@ from flyte_remote_async.errors import (
 from flyte_remote_async.executions.node import evidence_of
 from flyte_remote_async.models.identifiers import Identifier, NodeExecutionIdentifier, WorkflowExecutionIdentifier
 from flyte_remote_async.models.message import canonical_bytes
+from flyte_remote_async.models.phases import NodePhase
 from flyte_remote_async.operations.drafts import Context, ExecutionDraft, NodeDraft, present
 from flyte_remote_async.operations.tasks import task_group
 from flyte_remote_async.policy.sync_plan import changed_since, needs_of
@@ -113,6 +114,8 @@ class Look:
 
     async def _read_execution(self, group: TaskGroup, draft: ExecutionDraft) -> None:
         self._drafts.append(draft)
+        if draft.message is None and draft.old is not None and draft.old.is_done:
+            draft.message = draft.old.to_flyte_idl()
         if draft.message is None:
             draft.message = await self._ask(draft.node, self.reader.execution, draft.id)
             if draft.message is None:
@@ -150,15 +153,15 @@ class Look:
         message: node_execution_pb2.NodeExecution | None,
         old: FlyteNodeExecution | None,
     ) -> NodeDraft:
-        unmoved = message is None or (old is not None and canonical_bytes(message) == old.serialize_to_string())
-        draft = NodeDraft(present(old).to_flyte_idl() if message is None else message, execution, old)
+        unmoved = message is None or (old is not None and _says_nothing_new(message, old))
+        draft = NodeDraft(present(old).to_flyte_idl() if unmoved else present(message), execution, old)
         self._drafts.append(draft)
         if unmoved and old is not None and old.covers(self.wanted):
             draft.snapshot = old
             return draft
         needs = needs_of(evidence_of(draft.message), self.wanted)
         if needs.children:
-            group.start_soon(self._read_level, group, execution, draft)
+            self._start_level(group, draft)
         if needs.attempts:
             group.start_soon(self._read_attempts, group, draft)
         if needs.execution:
@@ -166,6 +169,15 @@ class Look:
         if not needs.attempts:
             self._start_data(group, draft)
         return draft
+
+    def _start_level(self, group: TaskGroup, draft: NodeDraft) -> None:
+        node_id, parents = draft.message.id.node_id, draft.execution.parents
+        if not node_id or node_id in parents:
+            # The empty id asks for the top level again, and that of another parent for a level that is read: for ever.
+            draft.problem = f"its id {node_id!r} is empty or another parent's, so what is below it cannot be asked for"
+            return
+        parents.add(node_id)
+        group.start_soon(self._read_level, group, draft.execution, draft)
 
     def _start_data(self, group: TaskGroup, draft: NodeDraft) -> None:
         if self.wanted.io and draft.message.input_uri:
@@ -227,5 +239,11 @@ class Look:
         try:
             async with self.limiter:
                 return await read(*args)
-        except RPCError:
+        except (RPCError, MalformedMessageError):
             return None
+
+
+def _says_nothing_new(message: node_execution_pb2.NodeExecution, old: FlyteNodeExecution) -> bool:
+    # A node that has ended does not run again: a row that says so comes from a replica that lags behind.
+    lags = old.is_done and not NodePhase(message.closure.phase).is_terminal
+    return lags or canonical_bytes(message) == old.serialize_to_string()

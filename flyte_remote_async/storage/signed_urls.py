@@ -40,7 +40,7 @@ async def read(url: str, *, limit: int, timeout: float) -> bytes:
     Raises:
         OutputsUnavailableError: They cannot be had, or are more than the limit.
     """
-    if urlsplit(url).scheme not in {"http", "https"}:
+    if not redacted(url).startswith(("http://", "https://")):
         reason = f"{redacted(url)} is not a web address"
         raise OutputsUnavailableError(reason)
     # Costs as much as the rest of the package together, and is seldom needed.
