@@ -251,4 +251,6 @@ class FlyteLaunchPlan(FlyteEntity[launch_plan_pb2.LaunchPlanSpec]):
         """When its state last changed; None when it was not fetched."""
         return datetime_in(self._closure, "updated_at") if self._closure is not None else None
 
-    __hash__ = FlyteEntity.__hash__
+    # In each class anew: attrs hashes by content where a class has no __hash__ of its own.
+    def __hash__(self) -> int:
+        return hash(self.id)

@@ -220,4 +220,6 @@ class FlyteTask(FlyteEntity[task_pb2.TaskSpec]):
         """When it was registered; None when it was not fetched."""
         return datetime_in(task_pb2.Task.FromString(self._fetched or b"").closure, "created_at")
 
-    __hash__ = FlyteEntity.__hash__
+    # In each class anew: attrs hashes by content where a class has no __hash__ of its own.
+    def __hash__(self) -> int:
+        return hash(self.id)
