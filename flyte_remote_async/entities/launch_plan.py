@@ -59,7 +59,7 @@ class FlyteLaunchPlan(FlyteEntity[launch_plan_pb2.LaunchPlanSpec]):
 
     def __init__(  # noqa: PLR0917 - the reference API's own parameters
         self,
-        id: Identifier,  # noqa: A002 - the reference API's name
+        id: Identifier,
         workflow_id: Identifier,
         default_inputs: Mapping[str, Parameter] | None = None,
         fixed_inputs: Mapping[str, Literal] | None = None,
@@ -104,7 +104,7 @@ class FlyteLaunchPlan(FlyteEntity[launch_plan_pb2.LaunchPlanSpec]):
         return cls._of(p.spec, Identifier.from_flyte_idl(p.id), canonical_bytes(rest))
 
     @classmethod
-    def promote_from_model(cls, id: Identifier, model: launch_plan_pb2.LaunchPlanSpec) -> Self:  # noqa: A002
+    def promote_from_model(cls, id: Identifier, model: launch_plan_pb2.LaunchPlanSpec) -> Self:
         """Return the launch plan of a spec.
 
         Args:

@@ -64,7 +64,7 @@ class FlyteTask(FlyteEntity[task_pb2.TaskSpec]):
 
     def __init__(  # noqa: PLR0917 - the reference API's own parameters
         self,
-        id: Identifier,  # noqa: A002
+        id: Identifier,
         type: str,  # noqa: A002
         metadata: TaskMetadata | tasks_pb2.TaskMetadata | None,
         interface: TypedInterface | interface_pb2.TypedInterface | None,
