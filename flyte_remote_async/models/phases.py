@@ -30,6 +30,9 @@ class OpenEnum(enum.IntEnum):
         """Whether this version of the package knows the value."""
         return self._name_ in type(self).__members__
 
+    def __str__(self) -> str:
+        return self.name
+
     def __reduce_ex__(self, _protocol: object) -> tuple[type[Self], tuple[int]]:
         return type(self), (int(self),)
 
