@@ -177,14 +177,15 @@ class FlyteTaskExecution(RemoteExecutionBase[task_execution_pb2.TaskExecution]):
         return self.closure.error
 
     def _record(self) -> tuple[Any, ...]:
-        return (self._data,)
+        return self._data, self._task
 
     def _parts(self) -> tuple[Part, ...]:
         return ()
 
     @classmethod
     def _assemble(cls, record: tuple[Any, ...], parts: Sequence[Any]) -> Self:  # noqa: ARG003 - it has no parts
-        return cls.from_flyte_idl(parse(task_execution_pb2.TaskExecution, record[0]))
+        data, task = record
+        return cls.from_flyte_idl(parse(task_execution_pb2.TaskExecution, data), task=task)
 
     def _to_dict(self, parts: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: ARG002 - it has no parts
         return {
