@@ -1,4 +1,7 @@
-"""FlyteRemote: the way into the package. Each verb is a few lines; what it does is in ``operations``."""
+"""FlyteRemote: the way into the package. Each verb is a few lines; what it does is in ``operations``.
+
+An operation is imported by the verb that needs it: a program pays for what it uses.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,6 @@ from flyte_remote_async.config import Config
 from flyte_remote_async.errors import ClosedError, ConfigError
 from flyte_remote_async.executions import FlyteNodeExecution, FlyteWorkflowExecution
 from flyte_remote_async.models.identifiers import WorkflowExecutionIdentifier
-from flyte_remote_async.models.options import LaunchOptions
-from flyte_remote_async.operations import listing
-from flyte_remote_async.operations.session import open_session
-from flyte_remote_async.operations.sync import Look
-from flyte_remote_async.operations.wait import Waiter, pause_of
-from flyte_remote_async.policy.sync_plan import Coverage
 from flyte_remote_async.transport.target import Target
 
 if TYPE_CHECKING:
@@ -31,6 +28,7 @@ if TYPE_CHECKING:
     from flyte_remote_async.executions import FlyteTaskExecution
     from flyte_remote_async.executions.binding import ExecutionData
     from flyte_remote_async.models.identifiers import Identifier
+    from flyte_remote_async.models.options import LaunchOptions
     from flyte_remote_async.operations.session import Session
     from flyte_remote_async.policy.filters import Filter
     from flyte_remote_async.transport.base import Transport
@@ -138,6 +136,8 @@ class FlyteRemote:
             reason = "this remote was closed; make a new one"
             raise ClosedError(reason)
         if self._session is None:
+            from flyte_remote_async.operations.session import open_session
+
             session = await open_session(await self._configure(), self._channel)
             if not self._take(session):
                 # Another task opened or closed the remote meanwhile.
@@ -282,7 +282,7 @@ class FlyteRemote:
             project=project,
             domain=domain,
             hints=hints,
-            options=options or LaunchOptions(),
+            options=options,
         )
         return FlyteWorkflowExecution.from_flyte_idl(message, remote=self, type_hints=hints)
 
@@ -367,6 +367,8 @@ class FlyteRemote:
                 print(execution.id.name)
             ```
         """
+        from flyte_remote_async.operations import listing
+
         found = listing.executions(
             self._open.calls,
             *self._place(project, domain),
@@ -388,13 +390,11 @@ class FlyteRemote:
         definitions: bool = False,
     ) -> FlyteWorkflowExecution:
         """Return an execution as it is now; see :meth:`FlyteWorkflowExecution.sync`."""
-        session, wanted = self._open, Coverage(attempts=attempts, io=io, definitions=definitions)
-        if execution.is_done and (not sync_nodes or execution.covers(wanted)):
-            return execution
-        if not sync_nodes:
-            return self._bind(await session.reader.execution(execution.id), execution.type_hints)
-        look = Look(session.reader, session.definitions, session.data, self, wanted, session.reads)
-        return await look.at(execution)
+        from flyte_remote_async.operations.sync import sync
+        from flyte_remote_async.policy.sync_plan import Coverage
+
+        wanted = Coverage(attempts=attempts, io=io, definitions=definitions)
+        return await sync(self._open, self, execution, sync_nodes=sync_nodes, wanted=wanted)
 
     async def wait(
         self,
@@ -404,22 +404,16 @@ class FlyteRemote:
         sync_nodes: bool = True,
     ) -> FlyteWorkflowExecution:
         """Return an execution when it has ended; see :meth:`FlyteWorkflowExecution.wait`."""
-        session, limit = self._open, _seconds("timeout", timeout)
-        pause = pause_of(_seconds("poll_interval", poll_interval, above=True))
+        from flyte_remote_async.operations.wait import wait
 
-        async def look(left: float | None) -> FlyteWorkflowExecution:
-            if execution.is_done:
-                return execution
-            return self._bind(await session.reader.execution(execution.id, timeout=left), execution.type_hints)
-
-        async def finish(ended: FlyteWorkflowExecution) -> FlyteWorkflowExecution:
-            if not sync_nodes or ended.covers(Coverage()):
-                return ended
-            tree = Look(session.reader, session.definitions, session.data, self, Coverage(), session.reads)
-            return await tree.at(execution, ended.to_flyte_idl())
-
-        seen = execution.closure.created_at is not None
-        return await Waiter(look, finish, session.closing, pause).wait(execution, seen=seen, timeout=limit)
+        return await wait(
+            self._open,
+            self,
+            execution,
+            timeout=_seconds("timeout", timeout),
+            poll_interval=_seconds("poll_interval", poll_interval, above=True),
+            sync_nodes=sync_nodes,
+        )
 
     async def terminate(self, execution: FlyteWorkflowExecution, cause: str) -> None:
         """End an execution; see :meth:`FlyteWorkflowExecution.terminate`."""

@@ -14,7 +14,6 @@ from flyte_remote_async.executions.rendering import error_to_dict, times_to_dict
 from flyte_remote_async.models.identifiers import TaskExecutionIdentifier
 from flyte_remote_async.models.message import canonical_bytes, parse
 from flyte_remote_async.models.phases import TaskPhase
-from flyte_remote_async.models.task_executions import TaskExecutionClosure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from flyte_remote_async.executions.binding import ExecutionData, Remote
     from flyte_remote_async.executions.tree import Part
     from flyte_remote_async.models.outcomes import ExecutionError, ExternalResource, Reason, TaskLog
+    from flyte_remote_async.models.task_executions import TaskExecutionClosure
 
 __all__ = ["FlyteTaskExecution"]
 
@@ -104,6 +104,8 @@ class FlyteTaskExecution(RemoteExecutionBase[task_execution_pb2.TaskExecution]):
     @functools.cached_property
     def closure(self) -> TaskExecutionClosure:
         """How far the attempt is, and what came of it."""
+        from flyte_remote_async.models.task_executions import TaskExecutionClosure
+
         return TaskExecutionClosure.from_flyte_idl(self.to_flyte_idl().closure)
 
     @functools.cached_property

@@ -14,7 +14,6 @@ from flyte_remote_async.executions.base import RemoteExecutionBase
 from flyte_remote_async.executions.rendering import error_to_dict, times_to_dict
 from flyte_remote_async.models.identifiers import NodeExecutionIdentifier
 from flyte_remote_async.models.message import canonical_bytes, parse
-from flyte_remote_async.models.node_executions import NodeExecutionClosure, NodeExecutionMetaData
 from flyte_remote_async.models.phases import NodePhase
 from flyte_remote_async.policy.node_kinds import Evidence, NodeKind, kind_of
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
     from flyte_remote_async.interface import TypedInterface
     from flyte_remote_async.models.identifiers import Identifier
+    from flyte_remote_async.models.node_executions import NodeExecutionClosure, NodeExecutionMetaData
     from flyte_remote_async.models.outcomes import ExecutionError, ExternalResource
     from flyte_remote_async.policy.sync_plan import Coverage
 
@@ -165,11 +165,15 @@ class FlyteNodeExecution(RemoteExecutionBase[node_execution_pb2.NodeExecution]):
     @functools.cached_property
     def closure(self) -> NodeExecutionClosure:
         """How far the node is, and what came of it."""
+        from flyte_remote_async.models.node_executions import NodeExecutionClosure
+
         return NodeExecutionClosure.from_flyte_idl(self.to_flyte_idl().closure)
 
     @functools.cached_property
     def metadata(self) -> NodeExecutionMetaData:
         """What Flyte notes on the node: its id in the workflow, and whether it is a parent, dynamic or an array."""
+        from flyte_remote_async.models.node_executions import NodeExecutionMetaData
+
         return NodeExecutionMetaData.from_flyte_idl(self.to_flyte_idl().metadata)
 
     @functools.cached_property

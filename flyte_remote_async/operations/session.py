@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -10,10 +11,6 @@ import attrs
 
 from flyte_remote_async.errors import ConfigError
 from flyte_remote_async.operations.calls import Calls
-from flyte_remote_async.operations.data import DataReader
-from flyte_remote_async.operations.definitions import Definitions
-from flyte_remote_async.operations.fetch import Fetcher
-from flyte_remote_async.operations.launch import Launcher
 from flyte_remote_async.operations.reading import Reader
 from flyte_remote_async.policy.retry import RetryPolicy
 from flyte_remote_async.transport.connect import connect, wrap
@@ -25,6 +22,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flyte_remote_async.config import Config
+    from flyte_remote_async.operations.data import DataReader
+    from flyte_remote_async.operations.definitions import Definitions
+    from flyte_remote_async.operations.fetch import Fetcher
+    from flyte_remote_async.operations.launch import Launcher
     from flyte_remote_async.transport.base import Transport
 
 __all__ = ["Session", "open_session"]
@@ -35,17 +36,12 @@ _READS_AT_ONCE: Final = 32
 
 @attrs.frozen
 class Session:
-    """What an open remote is made of.
+    """What an open remote is made of; operations that a program does not use are not even imported.
 
     Attributes:
         config: How it was set up.
         transport: The way to the control plane.
         calls: Makes typed calls over it.
-        fetcher: Reads entities.
-        definitions: Reads entities that never change, once.
-        reader: Reads executions, nodes and attempts.
-        data: Reads inputs and outputs.
-        launcher: Launches and terminates.
         reads: Bounds the reads at one time.
         closing: Is set when the remote is closed, for those who wait between two calls.
     """
@@ -53,13 +49,41 @@ class Session:
     config: Config
     transport: Transport
     calls: Calls
-    fetcher: Fetcher
-    definitions: Definitions
-    reader: Reader
-    data: DataReader
-    launcher: Launcher
     reads: anyio.CapacityLimiter
     closing: anyio.Event
+
+    @functools.cached_property
+    def reader(self) -> Reader:
+        """Reads executions, nodes and attempts."""
+        return Reader(self.calls)
+
+    @functools.cached_property
+    def fetcher(self) -> Fetcher:
+        """Reads entities."""
+        from flyte_remote_async.operations.fetch import Fetcher
+
+        return Fetcher(self.calls)
+
+    @functools.cached_property
+    def definitions(self) -> Definitions:
+        """Reads entities that never change, once."""
+        from flyte_remote_async.operations.definitions import Definitions
+
+        return Definitions(self.fetcher)
+
+    @functools.cached_property
+    def data(self) -> DataReader:
+        """Reads inputs and outputs."""
+        from flyte_remote_async.operations.data import DataReader
+
+        return DataReader(self.calls, self.definitions, self.config.max_message_bytes, self.config.timeouts.data)
+
+    @functools.cached_property
+    def launcher(self) -> Launcher:
+        """Launches and terminates."""
+        from flyte_remote_async.operations.launch import Launcher
+
+        return Launcher(self.calls, self.reader, self.definitions)
 
 
 async def open_session(config: Config, channel: Callable[[], Transport] | None) -> Session:
@@ -92,18 +116,10 @@ async def open_session(config: Config, channel: Callable[[], Transport] | None) 
             policy=policy,
             max_message_bytes=config.max_message_bytes,
         )
-    calls = Calls(transport, config.headers)
-    fetcher = Fetcher(calls)
-    definitions, reader = Definitions(fetcher), Reader(calls)
     return Session(
         config=config,
         transport=transport,
-        calls=calls,
-        fetcher=fetcher,
-        definitions=definitions,
-        reader=reader,
-        data=DataReader(calls, definitions, config.max_message_bytes, config.timeouts.data),
-        launcher=Launcher(calls, reader, definitions),
+        calls=Calls(transport, config.headers),
         reads=anyio.CapacityLimiter(_READS_AT_ONCE),
         closing=anyio.Event(),
     )

@@ -24,6 +24,7 @@ from flyte_remote_async.errors import (
     UnknownError,
 )
 from flyte_remote_async.executions.node import evidence_of
+from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
 from flyte_remote_async.models.identifiers import Identifier, NodeExecutionIdentifier, WorkflowExecutionIdentifier
 from flyte_remote_async.models.message import canonical_bytes
 from flyte_remote_async.models.phases import NodePhase
@@ -40,13 +41,10 @@ if TYPE_CHECKING:
     from flyte_remote_async.entities import FlyteTask, FlyteWorkflow
     from flyte_remote_async.executions.binding import Remote
     from flyte_remote_async.executions.node import FlyteNodeExecution
-    from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
-    from flyte_remote_async.operations.data import DataReader
-    from flyte_remote_async.operations.definitions import Definitions
-    from flyte_remote_async.operations.reading import Reader
+    from flyte_remote_async.operations.session import Session
     from flyte_remote_async.policy.sync_plan import Coverage
 
-__all__ = ["Look"]
+__all__ = ["Look", "sync"]
 
 # These say something of the node; the others say that the control plane cannot be asked, which is for the caller.
 _OF_THE_NODE: Final = (
@@ -63,25 +61,43 @@ _OF_THE_NODE: Final = (
 _STRIDE: Final = 200
 
 
+async def sync(
+    session: Session, remote: Remote, execution: FlyteWorkflowExecution, *, sync_nodes: bool, wanted: Coverage
+) -> FlyteWorkflowExecution:
+    """Return a new snapshot of an execution; the same one when it has ended and holds all that is wanted.
+
+    Args:
+        session: The parts of the remote.
+        remote: What the snapshots are bound to.
+        execution: The snapshot before.
+        sync_nodes: Whether to read the nodes.
+        wanted: What is to be read along with the nodes.
+
+    Raises:
+        RPCError: The control plane could not be asked.
+        ClientStateError: The remote is closed, or used from the wrong loop or process.
+    """
+    if execution.is_done and (not sync_nodes or execution.covers(wanted)):
+        return execution
+    if sync_nodes:
+        return await Look(session, remote, wanted).at(execution)
+    message = await session.reader.execution(execution.id)
+    return FlyteWorkflowExecution.from_flyte_idl(message, remote=remote, type_hints=execution.type_hints)
+
+
 @attrs.define(eq=False)
 class Look:
     """One look at an execution and all that is below it.
 
     Attributes:
-        reader: Reads executions, nodes and attempts.
-        definitions: Reads workflows and tasks.
-        data: Reads inputs and outputs.
+        session: The parts of the remote.
         remote: What the snapshots are bound to.
         wanted: What is to be read along with the nodes.
-        limiter: Bounds the reads at one time.
     """
 
-    reader: Reader
-    definitions: Definitions
-    data: DataReader
+    session: Session
     remote: Remote
     wanted: Coverage
-    limiter: anyio.CapacityLimiter
     _drafts: list[ExecutionDraft | NodeDraft] = attrs.field(factory=list, init=False)
     _tasks: dict[Identifier, FlyteTask | None] = attrs.field(factory=dict, init=False)
     _workflows: dict[Identifier, FlyteWorkflow | None] = attrs.field(factory=dict, init=False)
@@ -117,7 +133,7 @@ class Look:
         if draft.message is None and draft.old is not None and draft.old.is_done:
             draft.message = draft.old.to_flyte_idl()
         if draft.message is None:
-            draft.message = await self._ask(draft.node, self.reader.execution, draft.id)
+            draft.message = await self._ask(draft.node, self.session.reader.execution, draft.id)
             if draft.message is None:
                 return
         if draft.is_final and draft.old is not None and draft.old.covers(self.wanted):
@@ -134,7 +150,9 @@ class Look:
         before = owner.old_nodes
         filters = () if owner.is_final else changed_since(node.closure.updated_at for node in before.values())
         parent_id = parent.message.id.node_id if parent else ""
-        rows = await self._ask(parent or execution.node, self.reader.nodes, execution.id, parent_id, filters=filters)
+        rows = await self._ask(
+            parent or execution.node, self.session.reader.nodes, execution.id, parent_id, filters=filters
+        )
         if rows is None:
             return
         # Under a filter the server leaves out what did not move.
@@ -197,7 +215,7 @@ class Look:
 
     async def _read_attempts(self, group: TaskGroup, draft: NodeDraft) -> None:
         draft.attempts = await self._ask(
-            draft, self.reader.attempts, NodeExecutionIdentifier.from_flyte_idl(draft.message.id)
+            draft, self.session.reader.attempts, NodeExecutionIdentifier.from_flyte_idl(draft.message.id)
         )
         if self.wanted.definitions and draft.attempts:
             for id in {Identifier.from_flyte_idl(attempt.id.task_id) for attempt in draft.attempts}:
@@ -208,25 +226,25 @@ class Look:
     async def _read_task(self, id: Identifier) -> None:
         if id not in self._tasks:
             self._tasks[id] = None
-            self._tasks[id] = await self._try(self.definitions.task, id)
+            self._tasks[id] = await self._try(self.session.definitions.task, id)
 
     async def _read_workflow(self, id: Identifier) -> None:
         if id not in self._workflows:
             self._workflows[id] = None
-            self._workflows[id] = await self._try(self.definitions.workflow, id)
+            self._workflows[id] = await self._try(self.session.definitions.workflow, id)
 
     async def _read_execution_data(self, draft: ExecutionDraft) -> None:
-        draft.data = await self._try(self.data.of_execution, present(draft.message))
+        draft.data = await self._try(self.session.data.of_execution, present(draft.message))
 
     async def _read_node_data(self, draft: NodeDraft) -> None:
-        draft.data = await self._try(self.data.of_node, draft.message, draft.task_id)
+        draft.data = await self._try(self.session.data.of_node, draft.message, draft.task_id)
 
     # --- asking -------------------------------------------------------------------------------------------------
 
     async def _ask(self, node: NodeDraft | None, read: Callable[..., Awaitable[Any]], *args: Any, **named: Any) -> Any:
         """Return what a read gives; None, with the problem noted on the node, when the node is what is wrong."""
         try:
-            async with self.limiter:
+            async with self.session.reads:
                 return await read(*args, **named)
         except _OF_THE_NODE as error:
             if node is None:
@@ -237,7 +255,7 @@ class Look:
     async def _try(self, read: Callable[..., Awaitable[Any]], *args: Any) -> Any:
         """Return what a read gives that the tree can do without; None when it cannot be had now."""
         try:
-            async with self.limiter:
+            async with self.session.reads:
                 return await read(*args)
         except (RPCError, MalformedMessageError):
             return None

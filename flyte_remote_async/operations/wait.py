@@ -13,16 +13,20 @@ import anyio
 import attrs
 
 from flyte_remote_async.errors import NotFoundError, RPCError, WaitTimeoutError
+from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
+from flyte_remote_async.operations.sync import Look
 from flyte_remote_async.policy.backoff import Backoff
 from flyte_remote_async.policy.retry import is_passing
+from flyte_remote_async.policy.sync_plan import Coverage
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
+    from flyte_remote_async.executions.binding import Remote
+    from flyte_remote_async.operations.session import Session
     from flyte_remote_async.policy.backoff import Pause
 
-__all__ = ["Waiter", "pause_of"]
+__all__ = ["Waiter", "wait"]
 
 # Seconds that the look at the deadline may take.
 _LAST_LOOK: Final = 1.0
@@ -112,8 +116,48 @@ class Waiter:
         return WaitTimeoutError(message, execution=execution, last_error=self.last_error)
 
 
-def pause_of(poll_interval: float | None) -> Pause:
-    """Return the first pause for an interval in seconds; None adapts to how the execution moves."""
+async def wait(
+    session: Session,
+    remote: Remote,
+    execution: FlyteWorkflowExecution,
+    *,
+    timeout: float | None,
+    poll_interval: float | None,
+    sync_nodes: bool,
+) -> FlyteWorkflowExecution:
+    """Return an execution when it has ended.
+
+    Args:
+        session: The parts of the remote.
+        remote: What the snapshots are bound to.
+        execution: The last snapshot.
+        timeout: Seconds to wait at most, all told; None waits as long as it takes.
+        poll_interval: Seconds between two looks; None adapts to how the execution moves.
+        sync_nodes: Whether the nodes are read at the end.
+
+    Raises:
+        WaitTimeoutError: It did not end in time.
+        RPCError: The control plane refuses to tell.
+        ClosedError: The remote was closed.
+    """
+
+    async def look(left: float | None) -> FlyteWorkflowExecution:
+        if execution.is_done:
+            return execution
+        message = await session.reader.execution(execution.id, timeout=left)
+        return FlyteWorkflowExecution.from_flyte_idl(message, remote=remote, type_hints=execution.type_hints)
+
+    async def finish(ended: FlyteWorkflowExecution) -> FlyteWorkflowExecution:
+        if not sync_nodes or ended.covers(Coverage()):
+            return ended
+        return await Look(session, remote, Coverage()).at(execution, ended.to_flyte_idl())
+
+    waiter = Waiter(look, finish, session.closing, _first_pause(poll_interval))
+    seen = execution.closure.created_at is not None
+    return await waiter.wait(execution, seen=seen, timeout=timeout)
+
+
+def _first_pause(poll_interval: float | None) -> Pause:
     if poll_interval is None:
         return Backoff(initial=0.2, factor=1.2, longest=30.0, jitter=0.1).first()
     return Backoff(initial=poll_interval, factor=1.0, longest=poll_interval, jitter=0.0).first()

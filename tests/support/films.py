@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
 from flyteidl.core import execution_pb2 as core_pb2
 from flyteidl.core import identifier_pb2
+
+from flyte_remote_async.errors import RPCError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,13 +44,13 @@ class Film:
 
     async def execution(self, phase: str = "RUNNING", **closure: Any) -> execution_pb2.Execution:
         """Put the execution as it is now."""
-        message = execution_pb2.Execution(id=self.id)
+        message: Any = execution_pb2.Execution(id=self.id)
         message.spec.launch_plan.CopyFrom(_entity(identifier_pb2.LAUNCH_PLAN, "made.flow"))
         message.closure.CopyFrom(execution_pb2.ExecutionClosure(**closure))
         message.closure.phase = core_pb2.WorkflowExecution.Phase.Value(phase)
         self._stamp(message.closure, "")
         await self.store.put_execution(message)
-        return message
+        return cast("execution_pb2.Execution", message)
 
     async def node(
         self,
@@ -61,7 +63,7 @@ class Film:
         **metadata: Any,
     ) -> node_execution_pb2.NodeExecution:
         """Put a node as it is now; a number is a phase that has no name yet."""
-        message = node_execution_pb2.NodeExecution(id=self.node_id(node_id))
+        message: Any = node_execution_pb2.NodeExecution(id=self.node_id(node_id))
         message.closure.phase = phase if isinstance(phase, int) else core_pb2.NodeExecution.Phase.Value(phase)
         message.metadata.spec_node_id = node_id
         for name, value in metadata.items():
@@ -73,20 +75,20 @@ class Film:
             message.input_uri = output_uri.replace("outputs", "inputs")
         self._stamp(message.closure, node_id)
         await self.store.put_node(message, parent)
-        return message
+        return cast("node_execution_pb2.NodeExecution", message)
 
     async def attempt(
         self, node_id: str, phase: str = "RUNNING", *, number: int = 0, task: str = "made.task"
     ) -> task_execution_pb2.TaskExecution:
         """Put an attempt of a node's task as it is now."""
-        message = task_execution_pb2.TaskExecution()
+        message: Any = task_execution_pb2.TaskExecution()
         message.id.task_id.CopyFrom(_entity(identifier_pb2.TASK, task))
         message.id.node_execution_id.CopyFrom(self.node_id(node_id))
         message.id.retry_attempt = number
         message.closure.phase = core_pb2.TaskExecution.Phase.Value(phase)
         self._stamp(message.closure, f"{node_id}-{number}")
         await self.store.put_attempt(message)
-        return message
+        return cast("task_execution_pb2.TaskExecution", message)
 
     def _stamp(self, closure: Any, key: str) -> None:
         created = self._created.setdefault(key, self.now)
@@ -120,6 +122,9 @@ def refuse(
     def on_call(method: Method[Any, Any], request: bytes) -> None:
         if method.name == rpc and about.encode() in request and left[0] > 0:
             left[0] -= 1
-            raise error()
+            failure = error()
+            if isinstance(failure, RPCError):
+                failure.method = method.name  # as the backends do
+            raise failure
 
     ledger.on_call = on_call

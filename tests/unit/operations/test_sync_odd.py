@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 import pytest
@@ -212,18 +212,18 @@ async def test_a_thousand_parents_below_each_other(stage: Stage) -> None:
 
 
 def _parent(film: Film, node_id: str) -> node_execution_pb2.NodeExecution:
-    message = node_execution_pb2.NodeExecution(id=film.node_id(node_id))
+    message: Any = node_execution_pb2.NodeExecution(id=film.node_id(node_id))
     message.closure.phase = 2
     message.closure.updated_at.seconds = film.now
     message.metadata.is_parent_node = True
     message.metadata.spec_node_id = node_id
-    return message
+    return cast("node_execution_pb2.NodeExecution", message)
 
 
 async def put_wide_level(film: Film, count: int) -> None:
     async with film.store.transaction() as together:
         for index in range(count):
-            message = node_execution_pb2.NodeExecution(id=film.node_id(f"n{index}"))
+            message: Any = node_execution_pb2.NodeExecution(id=film.node_id(f"n{index}"))
             message.closure.phase = 3
             message.closure.created_at.seconds = message.closure.updated_at.seconds = film.now + index
             together.put_node(message)

@@ -31,7 +31,6 @@ from flyte_remote_async.errors import (
     UnknownError,
     WaitTimeoutError,
 )
-from flyte_remote_async.transport.base import Reply
 from tests.support.films import Film, refuse
 from tests.support.remotes import remote_of
 
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from flyte_remote_async import FlyteWorkflowExecution
-    from flyte_remote_async.transport.base import Method
+    from flyte_remote_async.transport.base import Method, Reply
     from tests.support.remotes import Ledger
 
 pytestmark = pytest.mark.anyio
@@ -66,9 +65,9 @@ class Stage:
         def on_reply(method: Method[Any, Any], reply: Reply) -> Reply:
             if method.name != "GetExecution":
                 return reply
-            message = execution_pb2.Execution.FromString(reply.message)
+            message: Any = execution_pb2.Execution.FromString(reply.message)
             message.closure.phase = core_pb2.WorkflowExecution.Phase.Value(left.pop(0) if len(left) > 1 else left[0])
-            return Reply(message.SerializeToString())
+            return attrs.evolve(reply, message=message.SerializeToString())
 
         self.ledger.on_reply = on_reply
 
