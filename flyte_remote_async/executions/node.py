@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flyte_remote_async.executions.attempt import FlyteTaskExecution
-    from flyte_remote_async.executions.binding import ExecutionData, Remote
+    from flyte_remote_async.executions.binding import Remote
+    from flyte_remote_async.executions.data import ExecutionData
     from flyte_remote_async.executions.tree import Part
     from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
     from flyte_remote_async.interface import TypedInterface
@@ -315,7 +316,10 @@ class FlyteNodeExecution(RemoteExecutionBase[node_execution_pb2.NodeExecution]):
 
     @property
     def _closure_error(self) -> ExecutionError | None:
-        return self.closure.error
+        error, attempts = self.closure.error, self._below.attempts
+        # Lists cut the error of a node to 100 bytes; its last attempt has it whole.
+        whole = attempts[-1].closure.error if error and attempts else None
+        return whole if error and whole and whole.message.startswith(error.message) else error
 
     def _record(self) -> tuple[Any, ...]:
         below = self._below
@@ -352,7 +356,7 @@ class FlyteNodeExecution(RemoteExecutionBase[node_execution_pb2.NodeExecution]):
             "is_done": self.is_done,
             **times_to_dict(self.closure),
             "cache_status": cached.cache_status.name if cached else None,
-            "error": error_to_dict(self.closure.error),
+            "error": error_to_dict(self._closure_error),
             "problem": self.problem,
             "nodes": nodes,
             "attempts": attempts,

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flyte_remote_async import NodePhase, TaskPhase, WorkflowPhase
+from flyte_remote_async import FlyteNodeExecution, NodePhase, TaskPhase, WorkflowPhase
 from flyte_remote_async.errors import DetachedError, ExecutionFailedError, ExecutionNotDoneError, FlyteAssertion
+from flyte_remote_async.executions.node import Below
 from tests.support.snapshots import attempt_of, execution_of, node_of
 
 if TYPE_CHECKING:
@@ -128,6 +129,30 @@ def test_what_failed_says_why(make: Callable[..., Any], phases: list[OpenEnum]) 
             _ = snapshot.outputs
         assert str(failed.value).endswith(f"it ended as {phase.name}: USER:ValueError: three is not four")
         assert (failed.value.code, failed.value.error_message) == ("USER:ValueError", "three is not four")
+
+
+def test_a_node_whose_error_a_list_has_cut_takes_it_from_its_last_attempt() -> None:
+    row = node_of(NodePhase.FAILED, error=True).to_flyte_idl()
+    row.closure.error.message = "three is"
+    cut = FlyteNodeExecution.from_flyte_idl(row)
+    assert cut.error is not None
+    assert cut.error.message == "three is"
+    last = attempt_of(TaskPhase.FAILED, number=1, error=True)
+    whole = FlyteNodeExecution.from_flyte_idl(row, below=Below(attempts=(attempt_of(TaskPhase.FAILED), last)))
+    assert whole.error == last.error
+    assert whole.to_dict()["error"]["message"] == "three is not four"
+    with pytest.raises(ExecutionFailedError, match="three is not four"):
+        _ = whole.outputs
+    assert whole.to_flyte_idl() == row
+
+
+def test_a_node_keeps_an_error_that_is_not_its_attempts() -> None:
+    row = node_of(NodePhase.FAILED, error=True).to_flyte_idl()
+    row.closure.error.message = "the node took too long"
+    for attempt in (attempt_of(TaskPhase.FAILED, error=True), attempt_of(TaskPhase.FAILED)):
+        node = FlyteNodeExecution.from_flyte_idl(row, below=Below(attempts=(attempt,)))
+        assert node.error is not None
+        assert node.error.message == "the node took too long"
 
 
 def test_what_was_aborted_says_for_what_cause() -> None:
