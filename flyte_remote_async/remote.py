@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from flyte_remote_async.config.settings import Overrides
     from flyte_remote_async.entities import FlyteLaunchPlan, FlyteTask, FlyteWorkflow
     from flyte_remote_async.executions import FlyteTaskExecution
-    from flyte_remote_async.executions.binding import ExecutionData
+    from flyte_remote_async.executions.data import ExecutionData
     from flyte_remote_async.models.identifiers import Identifier
     from flyte_remote_async.models.options import LaunchOptions
     from flyte_remote_async.operations.session import Session

@@ -45,7 +45,7 @@ __all__ = ["Config"]
 
 SANDBOX_ENDPOINT: Final = "localhost:30080"
 
-_HEADER: Final = re.compile(r"[0-9a-z_.-]+")
+_HEADER: Final = r"[0-9a-z_.-]+"
 
 
 def _to_path(value: Path | str | None) -> Path | None:
@@ -56,7 +56,7 @@ def _to_headers(value: Mapping[str, str] | tuple[tuple[str, str], ...]) -> tuple
     pairs = value if isinstance(value, tuple) else value.items()
     headers = tuple((name.lower(), text) for name, text in pairs)
     for name, text in headers:
-        if not _HEADER.fullmatch(name) or name.startswith("grpc-") or name.endswith("-bin"):
+        if not re.fullmatch(_HEADER, name) or name.startswith("grpc-") or name.endswith("-bin"):
             raise ConfigError(
                 f"{name!r} cannot be a header: letters, digits, '_', '.' and '-' make its name, 'grpc-…' belongs to "
                 "gRPC, and '…-bin' is for bytes"

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flyte_remote_async.entities import FlyteTask
-    from flyte_remote_async.executions.binding import ExecutionData, Remote
+    from flyte_remote_async.executions.binding import Remote
+    from flyte_remote_async.executions.data import ExecutionData
     from flyte_remote_async.executions.tree import Part
     from flyte_remote_async.models.outcomes import ExecutionError, ExternalResource, Reason, TaskLog
     from flyte_remote_async.models.task_executions import TaskExecutionClosure

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from flyte_remote_async.entities import FlyteWorkflow
-    from flyte_remote_async.executions.binding import ExecutionData, Remote
+    from flyte_remote_async.executions.binding import Remote
+    from flyte_remote_async.executions.data import ExecutionData
     from flyte_remote_async.executions.node import FlyteNodeExecution
     from flyte_remote_async.executions.tree import Part
     from flyte_remote_async.models.executions import ExecutionClosure, ExecutionSpec

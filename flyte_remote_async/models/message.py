@@ -7,7 +7,6 @@ fields that a newer server added are in the bytes and come out of ``to_flyte_idl
 
 from __future__ import annotations
 
-import html
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
 import attrs
@@ -189,6 +188,8 @@ class MessageValue(Generic[M]):
         return f"{type(self).__name__}({text if len(text) <= _REPR_LIMIT else text[:_REPR_LIMIT] + '…'})"
 
     def _repr_html_(self) -> str:
+        import html  # only notebooks ask for it
+
         return f"<pre>{html.escape(self.short_string())}</pre>"
 
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import anyio.lowlevel
 import anyio.to_thread
-import attrs
 from google.protobuf.message import Message
 
 from flyte_remote_async.errors import MalformedMessageError, RPCError
@@ -24,17 +23,17 @@ R = TypeVar("R", bound=Message)
 IN_PLACE_BYTES: Final = 256 * 1024
 
 
-@attrs.frozen
 class Calls:
     """Makes typed calls over a transport.
 
-    Attributes:
+    Args:
         transport: The way to the control plane.
         headers: Metadata that goes with each call.
     """
 
-    transport: Transport
-    headers: Metadata = ()
+    def __init__(self, transport: Transport, headers: Metadata = ()) -> None:
+        self._transport = transport
+        self._headers = headers
 
     async def __call__(self, method: Method[Q, R], request: Q, *, timeout: float | None = None) -> R:
         """Make one call.
@@ -53,8 +52,8 @@ class Calls:
             ClientStateError: The remote is closed, or used from the wrong loop or process.
         """
         try:
-            reply = await self.transport.unary(
-                method, request.SerializeToString(), timeout=timeout, metadata=self.headers
+            reply = await self._transport.unary(
+                method, request.SerializeToString(), timeout=timeout, metadata=self._headers
             )
         except RPCError as error:
             error.entity = error.entity or subject_of(request)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
 
     from flyte_remote_async.entities import FlyteTask, FlyteWorkflow
-    from flyte_remote_async.executions.binding import ExecutionData, Remote
+    from flyte_remote_async.executions.binding import Remote
+    from flyte_remote_async.executions.data import ExecutionData
     from flyte_remote_async.interface import TypedInterface
     from flyte_remote_async.models.identifiers import WorkflowExecutionIdentifier
     from flyte_remote_async.policy.sync_plan import Coverage

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from typing import TYPE_CHECKING, Final
 
 import anyio
 import anyio.to_thread
-import attrs
 
 from flyte_remote_async.errors import ConfigError
 from flyte_remote_async.operations.calls import Calls
@@ -34,28 +34,31 @@ __all__ = ["Session", "open_session"]
 _READS_AT_ONCE: Final = 32
 
 
-@attrs.frozen
 class Session:
     """What an open remote is made of; operations that a program does not use are not even imported.
 
-    Attributes:
+    Args:
         config: How it was set up.
         transport: The way to the control plane.
+
+    Attributes:
         calls: Makes typed calls over it.
-        reads: Bounds the reads at one time.
+        reader: Reads executions, nodes and attempts.
         closing: Is set when the remote is closed, for those who wait between two calls.
     """
 
-    config: Config
-    transport: Transport
-    calls: Calls
-    reads: anyio.CapacityLimiter
-    closing: anyio.Event
+    def __init__(self, config: Config, transport: Transport) -> None:
+        self.config = config
+        self.transport = transport
+        self.calls = Calls(transport, config.headers)
+        self.reader = Reader(self.calls)
+        # Not anyio's: making one imports its backend, and a program that never waits need not pay for that.
+        self.closing = asyncio.Event()
 
     @functools.cached_property
-    def reader(self) -> Reader:
-        """Reads executions, nodes and attempts."""
-        return Reader(self.calls)
+    def reads(self) -> anyio.CapacityLimiter:
+        """Bounds the reads of trees at one time."""
+        return anyio.CapacityLimiter(_READS_AT_ONCE)
 
     @functools.cached_property
     def fetcher(self) -> Fetcher:
@@ -103,7 +106,7 @@ async def open_session(config: Config, channel: Callable[[], Transport] | None) 
         transport = connect(
             target,
             backend=config.transport,
-            tls=await anyio.to_thread.run_sync(_tls, config),
+            tls=await _tls(config),
             timeouts=config.timeouts,
             policy=policy,
             max_message_bytes=config.max_message_bytes,
@@ -116,20 +119,18 @@ async def open_session(config: Config, channel: Callable[[], Transport] | None) 
             policy=policy,
             max_message_bytes=config.max_message_bytes,
         )
-    return Session(
-        config=config,
-        transport=transport,
-        calls=Calls(transport, config.headers),
-        reads=anyio.CapacityLimiter(_READS_AT_ONCE),
-        closing=anyio.Event(),
-    )
+    return Session(config, transport)
 
 
-def _tls(config: Config) -> TLSOptions:
+async def _tls(config: Config) -> TLSOptions:
+    names = ("ca_cert_file", "client_cert_file", "client_key_file")
+    files: dict[str, bytes | None] = dict.fromkeys(names)
+    if any(getattr(config, name) for name in names):
+        files = await anyio.to_thread.run_sync(lambda: {name: _file(name, getattr(config, name)) for name in names})
     return TLSOptions(
-        ca_cert=_file("ca_cert_file", config.ca_cert_file),
-        client_cert=_file("client_cert_file", config.client_cert_file),
-        client_key=_file("client_key_file", config.client_key_file),
+        ca_cert=files["ca_cert_file"],
+        client_cert=files["client_cert_file"],
+        client_key=files["client_key_file"],
         server_name=config.server_name,
         verify=not config.insecure_skip_verify,
     )

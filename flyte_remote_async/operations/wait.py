@@ -20,6 +20,7 @@ from flyte_remote_async.policy.retry import is_passing
 from flyte_remote_async.policy.sync_plan import Coverage
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Callable
 
     from flyte_remote_async.executions.binding import Remote
@@ -48,7 +49,7 @@ class Waiter:
 
     look: Callable[[float | None], Awaitable[FlyteWorkflowExecution]]
     finish: Callable[[FlyteWorkflowExecution], Awaitable[FlyteWorkflowExecution]]
-    closing: anyio.Event
+    closing: asyncio.Event
     pause: Pause
     last_error: Exception | None = None
     _not_found: int = 0

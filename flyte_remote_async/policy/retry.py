@@ -33,10 +33,9 @@ RETRYABLE: Final = frozenset(
 )
 # Failures that come with a passing code and do not pass: a certificate that is not trusted, a side that speaks
 # plaintext where the other speaks TLS, a login page.
-_LASTING: Final = re.compile(
-    r"CERTIFICATE_VERIFY_FAILED|Hostname Verification Check failed|is not in peer certificate|WRONG_VERSION_NUMBER"
-    r"|http2 header with status: 3\d\d|invalid content-type",
-    re.IGNORECASE,
+_LASTING: Final = (
+    r"(?i)CERTIFICATE_VERIFY_FAILED|Hostname Verification Check failed|is not in peer certificate|WRONG_VERSION_NUMBER"
+    r"|http2 header with status: 3\d\d|invalid content-type"
 )
 _PUSHBACK: Final = "grpc-retry-pushback-ms"
 _INT32_DIGITS: Final = 10
@@ -142,7 +141,7 @@ def is_passing(error: RPCError) -> bool:
     """Return whether the same call may succeed a little later."""
     if isinstance(error, MessageTooLargeError) or error.code not in RETRYABLE:
         return False
-    return not _LASTING.search(error.details)
+    return not re.search(_LASTING, error.details)
 
 
 def _pause(policy: RetryPolicy, error: RPCError, attempt: int, chance: float) -> float | None:
