@@ -45,7 +45,7 @@ PUBLIC = [
     "errors",
     "filters",
 ]
-NOT_AT_IMPORT = ["grpc", "grpclib", "httpx", "msgpack", "yaml", "rich", "flyteidl.service", "flytekit", "sqlite3"]
+NOT_AT_IMPORT = ["grpc", "grpclib", "httpx", "msgpack", "yaml", "rich", "flyteidl.service", "flytekit"]
 # The table of RPCs is its own list.
 WITHOUT_LIST = {"flyte_remote_async.transport.methods"}
 MODULES = [
