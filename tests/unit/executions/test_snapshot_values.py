@@ -23,7 +23,7 @@ from flyte_remote_async import (
     WorkflowPhase,
 )
 from flyte_remote_async.entities import FlyteTask, FlyteWorkflow
-from flyte_remote_async.errors import DetachedError, FlyteAssertion, MalformedMessageError
+from flyte_remote_async.errors import DetachedError, FlyteAssertion, MalformedMessageError, OutputsUnavailableError
 from flyte_remote_async.executions.data import ExecutionData
 from flyte_remote_async.interface import TypedInterface
 from flyte_remote_async.policy.sync_plan import Coverage
@@ -296,3 +296,13 @@ async def test_data_that_was_read_along_needs_no_remote() -> None:
     assert snapshot.inputs.get_literal("a") == three
     await snapshot.outputs.load()
     assert len(snapshot.outputs) == 0
+
+
+async def test_outputs_that_no_source_gives_are_an_error_each_time_and_inputs_are_not() -> None:
+    gone = OutputsUnavailableError("the outputs cannot be had; tried:", tried=["the control plane"])
+    snapshot = FlyteWorkflowExecution.from_flyte_idl(execution_of().to_flyte_idl(), data=ExecutionData({}, gone))
+    for _ in range(2):
+        with pytest.raises(OutputsUnavailableError, match="the control plane"):
+            await snapshot.outputs.load()
+    await snapshot.inputs.load()
+    assert len(snapshot.inputs) == 0
