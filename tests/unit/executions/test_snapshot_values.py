@@ -298,11 +298,29 @@ async def test_data_that_was_read_along_needs_no_remote() -> None:
     assert len(snapshot.outputs) == 0
 
 
-async def test_outputs_that_no_source_gives_are_an_error_each_time_and_inputs_are_not() -> None:
-    gone = OutputsUnavailableError("the outputs cannot be had; tried:", tried=["the control plane"])
-    snapshot = FlyteWorkflowExecution.from_flyte_idl(execution_of().to_flyte_idl(), data=ExecutionData({}, gone))
-    for _ in range(2):
-        with pytest.raises(OutputsUnavailableError, match="the control plane"):
-            await snapshot.outputs.load()
+class Recovering(Somewhere):
+    """A remote whose storage fails at the first read."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def load_data(self, snapshot: Any) -> ExecutionData:
+        self.asked += 1
+        return ExecutionData({}, GONE if self.asked == 1 else {})
+
+
+GONE = OutputsUnavailableError("the outputs cannot be had; tried:", tried=["the control plane"])
+
+
+async def test_outputs_that_no_source_gave_are_asked_for_again_and_inputs_are_not() -> None:
+    remote: Any = Recovering()
+    message, data = execution_of().to_flyte_idl(), ExecutionData({}, GONE)
+    snapshot = FlyteWorkflowExecution.from_flyte_idl(message, remote=remote, data=data)
     await snapshot.inputs.load()
-    assert len(snapshot.inputs) == 0
+    assert remote.asked == 0
+    with pytest.raises(OutputsUnavailableError, match="the control plane"):
+        await snapshot.outputs.load()
+    await snapshot.outputs.load()
+    await snapshot.outputs.load()
+    assert len(snapshot.outputs) == 0
+    assert remote.asked == 2
