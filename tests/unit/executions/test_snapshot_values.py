@@ -304,7 +304,7 @@ class Recovering(Somewhere):
     def __init__(self) -> None:
         self.asked = 0
 
-    async def load_data(self, snapshot: Any) -> ExecutionData:
+    async def load_data(self, snapshot: Any) -> ExecutionData:  # noqa: ARG002 - the protocol has it
         self.asked += 1
         return ExecutionData({}, GONE if self.asked == 1 else {})
 
