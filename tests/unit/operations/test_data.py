@@ -19,6 +19,7 @@ from flyte_remote_async.devserver import DevServer
 from flyte_remote_async.devserver.inprocess import InProcessTransport
 from flyte_remote_async.errors import InternalError, NotFoundError, OutputsUnavailableError, UnavailableError
 from flyte_remote_async.storage import signed_urls
+from flyte_remote_async.transport.base import Reply
 from flyte_remote_async.transport.methods import CREATE_DOWNLOAD_LOCATION
 from tests.support.eventually import eventually
 from tests.support.films import Film, refuse
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from flyte_remote_async import FlyteRemote, FlyteWorkflowExecution
-    from flyte_remote_async.transport.base import Metadata, Method, Reply
+    from flyte_remote_async.transport.base import Metadata, Method
     from tests.support.http import Objects
 
 pytestmark = pytest.mark.anyio
@@ -62,7 +63,7 @@ class Stage:
         answer: Any = method.response_type(full_inputs=self.full_inputs, full_outputs=self.full_outputs)
         answer.outputs.url = self.url
         answer.inputs.url = self.inputs_url
-        return attrs.evolve(reply, message=answer.SerializeToString())
+        return Reply(answer.SerializeToString())
 
     async def sign(self, request: bytes, _metadata: Metadata) -> bytes:
         assert dataproxy_pb2.CreateDownloadLocationRequest.FromString(request).native_url == URI

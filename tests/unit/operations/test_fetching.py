@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
-from flyteidl.admin import common_pb2
+from flyteidl.admin import common_pb2, node_execution_pb2, project_pb2
 
 from flyte_remote_async.devserver import DevServer
 from flyte_remote_async.errors import ConfigError, MalformedMessageError, NotFoundError, UnavailableError
 from flyte_remote_async.models.identifiers import Identifier, ResourceType
+from flyte_remote_async.operations.calls import subject_of
 from flyte_remote_async.transport.base import Reply
 from tests.support import recordings
 from tests.support.films import Film, refuse
@@ -118,6 +120,13 @@ async def test_a_task_by_its_identifier_is_asked_for_once(stage: Stage) -> None:
     assert stage.ledger.counts == {"GetTask": 1}
 
 
+async def test_many_who_want_the_same_definition_share_one_request(stage: Stage) -> None:
+    id = Identifier(ResourceType.TASK, "flytesnacks", "development", "made.thing", "v1")
+    found = await asyncio.gather(*(stage.remote.fetch_task_by_id(id) for _ in range(10)))
+    assert all(task is found[0] for task in found)
+    assert stage.ledger.counts == {"GetTask": 1}
+
+
 async def test_a_definition_that_could_not_be_read_is_asked_for_again(stage: Stage) -> None:
     id = Identifier(ResourceType.TASK, "flytesnacks", "development", "made.thing", "v1")
     refuse(stage.ledger, "GetTask", UnavailableError, times=1)
@@ -188,3 +197,17 @@ async def test_the_newest_is_asked_for_by_time(stage: Stage) -> None:
     asked = common_pb2.ResourceListRequest.FromString(request)
     assert (name, asked.limit, asked.sort_by.key) == ("ListTasks", 1, "created_at")
     assert asked.sort_by.direction == asked.sort_by.DESCENDING
+
+
+@pytest.mark.parametrize(
+    ("request_message", "subject"),
+    [
+        (project_pb2.ProjectGetRequest(id="flytesnacks"), "flytesnacks"),
+        (common_pb2.ObjectGetRequest(id={"project": "p", "domain": "d", "name": "n", "version": "v"}), "p/d/n:v"),
+        (node_execution_pb2.NodeExecutionGetRequest(id={"execution_id": {"name": "e"}, "node_id": "n0"}), "e/n0"),
+        (node_execution_pb2.NodeExecutionListRequest(workflow_execution_id={"project": "p", "name": "e"}), "p/e"),
+        (project_pb2.ProjectListRequest(limit=3), None),
+    ],
+)
+def test_an_error_names_what_its_request_was_about(request_message: Any, subject: str | None) -> None:
+    assert subject_of(request_message) == subject

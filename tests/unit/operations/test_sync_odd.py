@@ -268,6 +268,10 @@ async def test_definitions_that_are_missing_leave_the_interface_out(stage: Stage
     message.closure.workflow_id.project = "flytesnacks"
     message.closure.workflow_id.name = "made.flow"
     await stage.film.store.put_execution(message)
+    child = Film(stage.film.store, "child")
+    message.id.CopyFrom(child.id)
+    await stage.film.store.put_execution(message)
+    await stage.film.node("lp", child=child)
     await stage.film.node("a")
     await stage.film.attempt("a")
     await stage.film.node("b")
@@ -278,7 +282,7 @@ async def test_definitions_that_are_missing_leave_the_interface_out(stage: Stage
     assert node.interface is None
     assert node.task_executions[0].task is None
     assert node.problem is None
-    # The two nodes run the same task.
+    # The two nodes run the same task, and the two executions the same workflow.
     assert stage.ledger.counts["GetTask"] == stage.ledger.counts["GetWorkflow"] == 1
 
 

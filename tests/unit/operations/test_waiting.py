@@ -31,6 +31,7 @@ from flyte_remote_async.errors import (
     UnknownError,
     WaitTimeoutError,
 )
+from flyte_remote_async.transport.base import Reply
 from tests.support.films import Film, refuse
 from tests.support.remotes import remote_of
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from flyte_remote_async import FlyteWorkflowExecution
-    from flyte_remote_async.transport.base import Method, Reply
+    from flyte_remote_async.transport.base import Method
     from tests.support.remotes import Ledger
 
 pytestmark = pytest.mark.anyio
@@ -67,7 +68,7 @@ class Stage:
                 return reply
             message: Any = execution_pb2.Execution.FromString(reply.message)
             message.closure.phase = core_pb2.WorkflowExecution.Phase.Value(left.pop(0) if len(left) > 1 else left[0])
-            return attrs.evolve(reply, message=message.SerializeToString())
+            return Reply(message.SerializeToString())
 
         self.ledger.on_reply = on_reply
 
