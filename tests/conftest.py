@@ -12,9 +12,10 @@ import pytest
 from blockbuster import BlockBuster
 
 from tests.support import recordings as recorded
+from tests.support.loops import TestLoop
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.support.recordings import Recordings
 
@@ -24,20 +25,10 @@ hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, prin
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
-@pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    """Run async tests on asyncio: gRPC for Python knows no other."""
-    return "asyncio"
-
-
-@pytest.fixture(scope="session", autouse=True)
-async def one_loop(anyio_backend: str) -> AsyncIterator[None]:
-    """Keep one event loop for all tests of a process.
-
-    grpc.aio has one poller for all loops, which fails the loop that runs with what is left of one that was closed
-    (grpc/grpc#25364).
-    """
-    yield  # noqa: PT022 - what is returned would end the fixture, and its loop with it
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """Run async tests on asyncio, each on a loop of its own: gRPC for Python knows no other."""
+    return "asyncio", {"loop_factory": TestLoop}
 
 
 @pytest.fixture(autouse=True)
