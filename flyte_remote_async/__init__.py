@@ -28,8 +28,7 @@ from flyte_remote_async.models.identifiers import (
     TaskExecutionIdentifier,
     WorkflowExecutionIdentifier,
 )
-from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
-from flyte_remote_async.policy.node_kinds import NodeKind
+from flyte_remote_async.models.phases import NodeKind, NodePhase, TaskPhase, WorkflowPhase
 from flyte_remote_async.remote import FlyteRemote
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from flyte_remote_async.config import Config
 from flyte_remote_async.errors import ClosedError, ConfigError
 from flyte_remote_async.executions import FlyteNodeExecution, FlyteWorkflowExecution
 from flyte_remote_async.models.identifiers import WorkflowExecutionIdentifier
+from flyte_remote_async.operations.session import open_session
 from flyte_remote_async.transport.target import Target
 
 if TYPE_CHECKING:
@@ -136,8 +137,6 @@ class FlyteRemote:
             reason = "this remote was closed; make a new one"
             raise ClosedError(reason)
         if self._session is None:
-            from flyte_remote_async.operations.session import open_session
-
             session = await open_session(await self._configure(), self._channel)
             if not self._take(session):
                 # Another task opened or closed the remote meanwhile.

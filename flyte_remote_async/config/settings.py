@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -15,6 +14,7 @@ from flyte_remote_async.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import timedelta
+    from pathlib import Path
     from typing import Literal, Self, TypedDict, Unpack
 
     class Overrides(TypedDict, total=False):
@@ -49,7 +49,11 @@ _HEADER: Final = r"[0-9a-z_.-]+"
 
 
 def _to_path(value: Path | str | None) -> Path | None:
-    return None if value is None else Path(value)
+    if value is None:
+        return None
+    from pathlib import Path  # dear to import, and most configurations name no file
+
+    return Path(value)
 
 
 def _to_headers(value: Mapping[str, str] | tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:

@@ -10,7 +10,6 @@ from flyteidl.admin import task_execution_pb2
 
 from flyte_remote_async.executions.base import RemoteExecutionBase
 from flyte_remote_async.executions.binding import bound
-from flyte_remote_async.executions.rendering import error_to_dict, times_to_dict
 from flyte_remote_async.models.identifiers import TaskExecutionIdentifier
 from flyte_remote_async.models.message import canonical_bytes, parse
 from flyte_remote_async.models.phases import TaskPhase
@@ -191,6 +190,8 @@ class FlyteTaskExecution(RemoteExecutionBase[task_execution_pb2.TaskExecution]):
         return cls.from_flyte_idl(parse(task_execution_pb2.TaskExecution, data), task=task)
 
     def _to_dict(self, parts: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: ARG002 - it has no parts
+        from flyte_remote_async.executions.rendering import error_to_dict, times_to_dict
+
         return {
             "task": self.id.task_id.name,
             "task_version": self.id.task_id.version,

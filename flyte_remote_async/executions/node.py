@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import functools
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, TypeVar
 
 import attrs
 from flyteidl.admin import node_execution_pb2
 
 from flyte_remote_async.errors import NotSyncedError
 from flyte_remote_async.executions.base import RemoteExecutionBase
-from flyte_remote_async.executions.rendering import error_to_dict, times_to_dict
 from flyte_remote_async.models.identifiers import NodeExecutionIdentifier
 from flyte_remote_async.models.message import canonical_bytes, parse
-from flyte_remote_async.models.phases import NodePhase
-from flyte_remote_async.policy.node_kinds import Evidence, NodeKind, kind_of
+from flyte_remote_async.models.phases import NodeKind, NodePhase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from flyte_remote_async.models.identifiers import Identifier
     from flyte_remote_async.models.node_executions import NodeExecutionClosure, NodeExecutionMetaData
     from flyte_remote_async.models.outcomes import ExecutionError, ExternalResource
+    from flyte_remote_async.policy.node_kinds import Evidence
     from flyte_remote_async.policy.sync_plan import Coverage
 
 __all__ = ["Below", "FlyteNodeExecution", "evidence_of"]
@@ -36,8 +35,7 @@ __all__ = ["Below", "FlyteNodeExecution", "evidence_of"]
 T = TypeVar("T")
 
 
-@attrs.frozen(kw_only=True)
-class Below:
+class Below(NamedTuple):
     """What was read below a node; None is what was not read.
 
     Attributes:
@@ -68,6 +66,8 @@ def evidence_of(
         children: Ids in the workflow of the nodes below it, where they were read.
     """
     closure, metadata = message.closure, message.metadata
+    from flyte_remote_async.policy.node_kinds import Evidence
+
     return Evidence(
         spec_node_id=metadata.spec_node_id or message.id.node_id,
         is_parent=metadata.is_parent_node or bool(children),
@@ -192,6 +192,8 @@ class FlyteNodeExecution(RemoteExecutionBase[node_execution_pb2.NodeExecution]):
         """What kind of node it is, told by what it left behind; ``unknown`` where that makes no sense."""
         if self._below.problem is not None:
             return NodeKind.UNKNOWN
+        from flyte_remote_async.policy.node_kinds import kind_of
+
         return kind_of(self._evidence)
 
     @property
@@ -341,6 +343,8 @@ class FlyteNodeExecution(RemoteExecutionBase[node_execution_pb2.NodeExecution]):
         return cls.from_flyte_idl(parse(node_execution_pb2.NodeExecution, data), below=below)
 
     def _to_dict(self, parts: list[dict[str, Any]]) -> dict[str, Any]:
+        from flyte_remote_async.executions.rendering import error_to_dict, times_to_dict
+
         left = iter(parts)
         below = self._below
         nodes, attempts, executions = (

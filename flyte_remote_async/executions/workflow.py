@@ -12,7 +12,6 @@ from flyteidl.admin import execution_pb2
 from flyte_remote_async.errors import NotSyncedError
 from flyte_remote_async.executions.base import RemoteExecutionBase
 from flyte_remote_async.executions.binding import bound
-from flyte_remote_async.executions.rendering import error_to_dict, times_to_dict
 from flyte_remote_async.models.identifiers import WorkflowExecutionIdentifier
 from flyte_remote_async.models.message import canonical_bytes, parse
 from flyte_remote_async.models.phases import WorkflowPhase
@@ -310,6 +309,8 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
         )
 
     def _to_dict(self, parts: list[dict[str, Any]]) -> dict[str, Any]:
+        from flyte_remote_async.executions.rendering import error_to_dict, times_to_dict
+
         closure, spec = self.closure, self.spec
         workflow = closure.workflow_id
         return {

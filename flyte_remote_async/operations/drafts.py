@@ -146,7 +146,7 @@ class NodeDraft:
             interface=self._interface(context),
         )
         if self._is_settled(below, context.wanted):
-            below = attrs.evolve(below, covers=context.wanted)
+            below = below._replace(covers=context.wanted)
         self.snapshot = FlyteNodeExecution.from_flyte_idl(
             self.message, remote=context.remote, below=below, data=self.data
         )

@@ -10,8 +10,6 @@ import anyio
 import anyio.to_thread
 
 from flyte_remote_async.errors import ConfigError
-from flyte_remote_async.operations.calls import Calls
-from flyte_remote_async.operations.reading import Reader
 from flyte_remote_async.policy.retry import RetryPolicy
 from flyte_remote_async.transport.connect import connect, wrap
 from flyte_remote_async.transport.target import Target
@@ -48,6 +46,9 @@ class Session:
     """
 
     def __init__(self, config: Config, transport: Transport) -> None:
+        from flyte_remote_async.operations.calls import Calls
+        from flyte_remote_async.operations.reading import Reader
+
         self.config = config
         self.transport = transport
         self.calls = Calls(transport, config.headers)

@@ -6,7 +6,7 @@ Sources: gRFC A6 (backoff, pushback), the standard retry mode of the AWS SDKs (t
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import attrs
 
@@ -66,8 +66,7 @@ class RetryPolicy:
         return TokenBucket(self.capacity, self.capacity)
 
 
-@attrs.frozen
-class TokenBucket:
+class TokenBucket(NamedTuple):
     """What a client may still spend on retries: when most calls fail, retries stop, and the server can recover.
 
     Attributes:
@@ -92,8 +91,7 @@ class TokenBucket:
         return TokenBucket(min(self.tokens + tokens, self.capacity), self.capacity)
 
 
-@attrs.frozen
-class Verdict:
+class Verdict(NamedTuple):
     """What to do about a failed attempt.
 
     Attributes:
