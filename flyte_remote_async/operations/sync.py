@@ -119,7 +119,10 @@ class Look:
         async with task_group() as group:
             group.start_soon(self._read_execution, group, root)
         context = Context(self.remote, self.wanted, self._tasks, self._workflows)
-        # What is below was found after what is above, so this goes from the leaves up.
+        # What is below was found after what is above: definitions go down, and snapshots are made from the leaves up.
+        if self.wanted.definitions:
+            for draft in self._drafts:
+                draft.define(context)
         for count, draft in enumerate(reversed(self._drafts), 1):
             draft.make(context)
             if count % _STRIDE == 0:
@@ -160,19 +163,20 @@ class Look:
         level.update({row.id.node_id: row for row in rows})
         owner.nodes = []
         for count, (node_id, message) in enumerate(level.items(), 1):
-            owner.nodes.append(self._start_node(group, execution, message, before.get(node_id)))
+            owner.nodes.append(self._start_node(group, owner, message, before.get(node_id)))
             if count % _STRIDE == 0:
                 await anyio.lowlevel.checkpoint()
 
     def _start_node(
         self,
         group: TaskGroup,
-        execution: ExecutionDraft,
+        owner: ExecutionDraft | NodeDraft,
         message: node_execution_pb2.NodeExecution | None,
         old: FlyteNodeExecution | None,
     ) -> NodeDraft:
         unmoved = message is None or (old is not None and _says_nothing_new(message, old))
-        draft = NodeDraft(present(old).to_flyte_idl() if unmoved else present(message), execution, old)
+        row = present(old).to_flyte_idl() if unmoved else present(message)
+        draft = NodeDraft(row, owner, old)
         self._drafts.append(draft)
         if unmoved and old is not None and old.covers(self.wanted):
             draft.snapshot = old
