@@ -24,7 +24,7 @@ class TestLoop(asyncio.SelectorEventLoop):
     __test__ = False
 
     def call_soon_threadsafe(
-        self, callback: Callable[[Unpack[Ts]], object], *args: Unpack[Ts], context: Context | None = None
+        self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
         """Do what every loop does, but for late calls of grpc's."""
         if self.is_closed() and str(callback.__module__).startswith("grpc."):
