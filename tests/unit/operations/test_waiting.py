@@ -153,7 +153,7 @@ async def test_no_time_is_one_look(stage: Stage) -> None:
     assert (await stage.handle().wait(timeout=0, sync_nodes=False)).is_done
 
 
-@pytest.mark.parametrize("timeout", [0.02, timedelta(milliseconds=20)])
+@pytest.mark.parametrize("timeout", [0.5, timedelta(milliseconds=500)])
 async def test_what_ends_during_the_last_pause_is_seen_at_the_deadline(
     stage: Stage, timeout: float | timedelta
 ) -> None:
@@ -167,7 +167,7 @@ async def test_the_time_is_for_the_wait_as_a_whole(stage: Stage) -> None:
     with pytest.raises(WaitTimeoutError, match=r"film did not end within 0\.05 seconds.*waited for again") as caught:
         await stage.handle().wait(timeout=0.05, poll_interval=0.02)
     # Looks at 0, 0.02, 0.04 and at the deadline, and fewer on a busy machine.
-    assert 2 <= stage.ledger.counts["GetExecution"] <= 4
+    assert 1 <= stage.ledger.counts["GetExecution"] <= 4
     assert caught.value.execution.phase.name == "RUNNING"
 
 
