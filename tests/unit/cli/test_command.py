@@ -173,7 +173,14 @@ def test_a_workflow_runs_on_an_endpoint_of_ones_own(capsys: pytest.CaptureFixtur
 
 
 def test_ctrl_c_leaves_cleanly() -> None:
-    with subprocess.Popen([*COMMAND, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    # What a shell starts in the background ignores the signal, and so would what this test starts from there.
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from flyte_remote_async.cli import main; sys.exit(main())"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("launched")
         process.send_signal(signal.SIGINT)
