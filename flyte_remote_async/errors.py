@@ -35,8 +35,18 @@
     ├── DetachedError                 a snapshot without a remote was asked to act
     ├── WaitTimeoutError              the execution did not finish in time            (TimeoutError)
     ├── OutputsUnavailableError       the data of a finished execution cannot be had
+    ├── StorageError                  stored data cannot be read or written
+    │   ├── ObjectNotFoundError       there is nothing under the uri                  (FileNotFoundError)
+    │   ├── IntegrityError            what came is not what is stored
+    │   └── UnsafePathError           a name or uri that must not be touched          (ValueError)
+    ├── NotDownloadedError            a file was used as a path before it was brought (FileNotFoundError)
+    ├── StorageError                  a stored object cannot be read or written
+    │   ├── ObjectNotFoundError       there is none                                   (FileNotFoundError)
+    │   ├── UnsafePathError           its name would leave the folder                 (ValueError)
+    │   └── IntegrityError            what came is not what is stored
     ├── LiteralError                  one value cannot be converted                   (TypeError, ValueError)
     │   ├── DecodeError               a literal into Python
+    │   │   └── UntrustedPickleError  a pickle, which was not allowed
     │   └── EncodeError               a Python value into a literal
     ├── MissingLiteralError           no such name                (KeyError, AttributeError, ValueError)
     ├── InvalidInputsError            inputs that do not fit the interface            (ValueError)
@@ -70,6 +80,7 @@ __all__ = [
     "FlyteAssertion",
     "FlyteRemoteError",
     "ForkedProcessError",
+    "IntegrityError",
     "InternalError",
     "InvalidArgumentError",
     "InvalidInputsError",
@@ -78,20 +89,25 @@ __all__ = [
     "MessageTooLargeError",
     "MissingExtraError",
     "MissingLiteralError",
+    "NotDownloadedError",
     "NotFoundError",
     "NotLoadedError",
     "NotSyncedError",
+    "ObjectNotFoundError",
     "OutOfRangeError",
     "OutputsUnavailableError",
     "PermissionDeniedError",
     "RPCCancelledError",
     "RPCError",
     "ResourceExhaustedError",
+    "StorageError",
     "UnauthenticatedError",
     "UnavailableError",
     "UnimplementedError",
     "UnknownError",
+    "UnsafePathError",
     "UnsupportedLoopError",
+    "UntrustedPickleError",
     "WaitTimeoutError",
     "WrongLoopError",
     "rpc_error",
@@ -448,6 +464,105 @@ class OutputsUnavailableError(FlyteRemoteError):
         self.tried = tuple(tried)
 
 
+# --- stored objects -------------------------------------------------------------------------------------------------
+
+
+class StorageError(FlyteRemoteError):
+    """Raised when a stored object cannot be read or written, for a reason that the error gives.
+
+    Attributes:
+        reason: What is wrong.
+        uri: The object; the signature of a signed URL is left out.
+        tried: The ways to it that were tried, each with what came of it.
+    """
+
+    http_status: ClassVar[int] = 502
+
+    def __init__(self, reason: str, *, uri: str = "", tried: Sequence[str] = ()) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.uri = uri
+        self.tried = tuple(tried)
+
+    def __str__(self) -> str:
+        listing = "".join(f"\n  - {way}" for way in self.tried)
+        return f"{self.uri or 'an object'}: {self.reason}{listing}"
+
+
+class ObjectNotFoundError(StorageError, FileNotFoundError):
+    """Raised when there is no object under a URI, or none that the credentials may see."""
+
+    http_status: ClassVar[int] = 404
+
+
+class UnsafePathError(StorageError, ValueError):
+    """Raised when the name of an object would put it outside of its folder, or over another; nothing is written."""
+
+    http_status: ClassVar[int] = 422
+
+
+class IntegrityError(StorageError):
+    """Raised when what came is not what is stored: it is too short, or changed on the way; nothing of it is kept."""
+
+
+# --- stored data ----------------------------------------------------------------------------------------------------
+
+
+class StorageError(FlyteRemoteError):
+    """Raised when stored data cannot be read or written.
+
+    Attributes:
+        uri: Where it is, without what signs a URL.
+        reason: What happened.
+    """
+
+    http_status: ClassVar[int] = 502
+
+    def __init__(self, uri: str, reason: str) -> None:
+        super().__init__(f"{uri or 'an empty uri'}: {reason}")
+        self.uri = uri
+        self.reason = reason
+
+
+class ObjectNotFoundError(StorageError, FileNotFoundError):
+    """Raised when there is no object under a uri: it was never written, or was deleted since."""
+
+    http_status = 404
+
+    def __init__(self, uri: str, reason: str = "there is no such object") -> None:
+        super().__init__(uri, reason)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class IntegrityError(StorageError):
+    """Raised when what came is not what is stored: another size, another digest, or cut off."""
+
+
+class UnsafePathError(StorageError, ValueError):
+    """Raised when a uri or a name must not be touched: it leads out of the target folder, or to a place not allowed."""
+
+    http_status = 422
+
+
+class NotDownloadedError(FlyteRemoteError, FileNotFoundError):
+    """Raised when a remote file is used as a path of this machine before it was downloaded.
+
+    Attributes:
+        uri: Where the file is.
+    """
+
+    http_status: ClassVar[int] = 409
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(f"{uri} is not on this machine yet: `await handle.download()` first")
+        self.uri = uri
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 # --- literals and inputs --------------------------------------------------------------------------------------------
 
 
@@ -495,6 +610,22 @@ class DecodeError(LiteralError):
     """Raised when a literal cannot be turned into the Python value that was asked for."""
 
     _verb = "decode"
+
+
+class UntrustedPickleError(DecodeError):
+    """Raised when a value is a pickle and pickles are not allowed: loading one runs code that its writer chose.
+
+    Attributes:
+        uri: Where the pickle is.
+    """
+
+    def __init__(self, uri: str, *, kind: str = "", expected: str = "") -> None:
+        reason = (
+            f"it is a pickle at {uri}, and loading one runs code that its writer chose; where you trust it, "
+            "pass allow_pickle=True for this value, or get the file itself with FlyteFile as its type"
+        )
+        super().__init__(reason, kind=kind, expected=expected)
+        self.uri = uri
 
 
 class EncodeError(LiteralError):
