@@ -35,15 +35,11 @@
     ├── DetachedError                 a snapshot without a remote was asked to act
     ├── WaitTimeoutError              the execution did not finish in time            (TimeoutError)
     ├── OutputsUnavailableError       the data of a finished execution cannot be had
-    ├── StorageError                  stored data cannot be read or written
-    │   ├── ObjectNotFoundError       there is nothing under the uri                  (FileNotFoundError)
-    │   ├── IntegrityError            what came is not what is stored
-    │   └── UnsafePathError           a name or uri that must not be touched          (ValueError)
-    ├── NotDownloadedError            a file was used as a path before it was brought (FileNotFoundError)
     ├── StorageError                  a stored object cannot be read or written
     │   ├── ObjectNotFoundError       there is none                                   (FileNotFoundError)
     │   ├── UnsafePathError           its name would leave the folder                 (ValueError)
     │   └── IntegrityError            what came is not what is stored
+    ├── NotDownloadedError            a file was used as a path before it was brought (FileNotFoundError)
     ├── LiteralError                  one value cannot be converted                   (TypeError, ValueError)
     │   ├── DecodeError               a literal into Python
     │   │   └── UntrustedPickleError  a pickle, which was not allowed
@@ -505,47 +501,6 @@ class IntegrityError(StorageError):
     """Raised when what came is not what is stored: it is too short, or changed on the way; nothing of it is kept."""
 
 
-# --- stored data ----------------------------------------------------------------------------------------------------
-
-
-class StorageError(FlyteRemoteError):
-    """Raised when stored data cannot be read or written.
-
-    Attributes:
-        uri: Where it is, without what signs a URL.
-        reason: What happened.
-    """
-
-    http_status: ClassVar[int] = 502
-
-    def __init__(self, uri: str, reason: str) -> None:
-        super().__init__(f"{uri or 'an empty uri'}: {reason}")
-        self.uri = uri
-        self.reason = reason
-
-
-class ObjectNotFoundError(StorageError, FileNotFoundError):
-    """Raised when there is no object under a uri: it was never written, or was deleted since."""
-
-    http_status = 404
-
-    def __init__(self, uri: str, reason: str = "there is no such object") -> None:
-        super().__init__(uri, reason)
-
-    def __str__(self) -> str:
-        return str(self.args[0])
-
-
-class IntegrityError(StorageError):
-    """Raised when what came is not what is stored: another size, another digest, or cut off."""
-
-
-class UnsafePathError(StorageError, ValueError):
-    """Raised when a uri or a name must not be touched: it leads out of the target folder, or to a place not allowed."""
-
-    http_status = 422
-
-
 class NotDownloadedError(FlyteRemoteError, FileNotFoundError):
     """Raised when a remote file is used as a path of this machine before it was downloaded.
 
@@ -558,9 +513,6 @@ class NotDownloadedError(FlyteRemoteError, FileNotFoundError):
     def __init__(self, uri: str) -> None:
         super().__init__(f"{uri} is not on this machine yet: `await handle.download()` first")
         self.uri = uri
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 # --- literals and inputs --------------------------------------------------------------------------------------------

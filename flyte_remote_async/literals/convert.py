@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError as ProtobufDecodeError
 
 from flyte_remote_async.errors import DecodeError, EncodeError
 from flyte_remote_async.literals.base import kind_of
+from flyte_remote_async.literals.context import PLAIN
 from flyte_remote_async.literals.registry import Codecs
 from flyte_remote_async.models.literals import Literal, LiteralType
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from flyte_remote_async.errors import LiteralError
     from flyte_remote_async.literals.base import Codec
+    from flyte_remote_async.literals.context import Context
 
 __all__ = ["decode", "encode"]
 
@@ -28,6 +30,7 @@ def decode(
     literal: Literal | literals_pb2.Literal,
     literal_type: LiteralType | types_pb2.LiteralType | None = None,
     hint: Any = None,
+    context: Context = PLAIN,
 ) -> Any:
     """Return the Python value of a literal.
 
@@ -36,6 +39,7 @@ def decode(
         literal_type: The type that the interface declares. Without a hint it tells what the value is: datetimes are
             aware UTC, enums are their strings, dataclasses are dicts with values of their fields' types.
         hint: The Python type that is wanted, such as ``int``, ``list[Point]`` or an Enum class; None for none.
+        context: What the conversion may use: the user's own types, and what files and tables are read with.
 
     Returns:
         The value. Without a type and a hint it is what the literal itself says.
@@ -52,7 +56,7 @@ def decode(
     except ProtobufDecodeError as error:
         raise DecodeError(f"the bytes are not a literal: {error}", kind="unknown") from error
     try:
-        return _codec(DecodeError, literal_type, hint).decode(message)
+        return _codec(DecodeError, literal_type, hint, context).decode(message)
     except RecursionError as error:
         raise DecodeError(_TOO_DEEP, kind=kind_of(message)) from error
     except DecodeError as error:
@@ -60,7 +64,12 @@ def decode(
         raise
 
 
-def encode(value: Any, literal_type: LiteralType | types_pb2.LiteralType, hint: Any = None) -> Literal:
+def encode(
+    value: Any,
+    literal_type: LiteralType | types_pb2.LiteralType,
+    hint: Any = None,
+    context: Context = PLAIN,
+) -> Literal:
     """Return the literal of a Python value, in the form that a Flyte task of the declared type can read.
 
     Args:
@@ -68,6 +77,7 @@ def encode(value: Any, literal_type: LiteralType | types_pb2.LiteralType, hint: 
         literal_type: The type that the interface declares.
         hint: The Python type of the value, where it says more than the value itself, such as ``dict[int, Point]``;
             None for none.
+        context: What the conversion may use: the user's own types, and what files were stored as.
 
     Raises:
         EncodeError: The value does not fit the type, or fits several variants of a union.
@@ -81,10 +91,10 @@ def encode(value: Any, literal_type: LiteralType | types_pb2.LiteralType, hint: 
     if isinstance(value, literals_pb2.Literal):
         return Literal.from_flyte_idl(value)
     declared = _message(literal_type)
-    codec = _codec(EncodeError, declared, hint)
+    codec = _codec(EncodeError, declared, hint, context)
     if declared is not None and not codec.fits(declared):
         raise EncodeError(
-            f"the declared type is {_codec(EncodeError, declared, None).expected}", expected=codec.expected
+            f"the declared type is {_codec(EncodeError, declared, None, context).expected}", expected=codec.expected
         )
     try:
         literal = Literal.from_flyte_idl(codec.encode(value))
@@ -94,8 +104,10 @@ def encode(value: Any, literal_type: LiteralType | types_pb2.LiteralType, hint: 
     return literal
 
 
-def _codec(error: type[LiteralError], literal_type: LiteralType | types_pb2.LiteralType | None, hint: Any) -> Codec:
-    return Codecs(error).of(_message(literal_type), Any if hint is None else hint)
+def _codec(
+    error: type[LiteralError], literal_type: LiteralType | types_pb2.LiteralType | None, hint: Any, context: Context
+) -> Codec:
+    return Codecs(error, context).of(_message(literal_type), Any if hint is None else hint)
 
 
 def _message(literal_type: LiteralType | types_pb2.LiteralType | None) -> types_pb2.LiteralType | None:

@@ -13,6 +13,7 @@ from flyteidl.core import types_pb2
 
 from flyte_remote_async.literals import collections, enums, maps, primitives, records, schema, times, unions
 from flyte_remote_async.literals.base import Unsupported
+from flyte_remote_async.literals.context import PLAIN
 from flyte_remote_async.literals.loose import ANY
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from flyte_remote_async.errors import LiteralError
     from flyte_remote_async.literals.base import Codec
+    from flyte_remote_async.literals.context import Context
 
 __all__ = ["Codecs"]
 
@@ -40,10 +42,12 @@ class Codecs:
 
     Args:
         error: What is raised where a type or a hint has no codec.
+        context: What the conversion may use.
     """
 
-    def __init__(self, error: type[LiteralError]) -> None:
+    def __init__(self, error: type[LiteralError], context: Context = PLAIN) -> None:
         self._error = error
+        self.context = context
         # Codecs of classes, which may refer to themselves and to each other.
         self.classes: dict[type, Codec] = {}
 

@@ -1,0 +1,51 @@
+"""What a conversion may use: stored objects, the user's own types, and whether pickles may be loaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from flyte_remote_async.literals.types import NO_TYPES, Types
+
+if TYPE_CHECKING:
+    from flyte_remote_async.literals.access import Objects, Work
+    from flyte_remote_async.literals.gathering import Gathered
+
+__all__ = ["PLAIN", "Context", "Types"]
+
+
+@attrs.frozen(eq=False)
+class Context:
+    """What a conversion may use; fixed once it is made.
+
+    Attributes:
+        objects: Stored objects; None where there are none, and then files and tables can be named and not read.
+        allow_pickle: Whether pickles may be loaded, which runs code that whoever wrote them chose.
+        types: The user's own types.
+        work: Does what would hold up the loop; None for a thread each.
+        max_object_bytes: The most bytes of one stored object that are read into memory for a value.
+        gathered: What was brought for this one conversion; the async way of conversion sets it.
+    """
+
+    objects: Objects | None = None
+    allow_pickle: bool = False
+    types: Types = NO_TYPES
+    work: Work | None = None
+    max_object_bytes: int = 1024**3
+    gathered: Gathered | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Connections stay where they are.
+        return {
+            "objects": None,
+            "allow_pickle": self.allow_pickle,
+            "types": self.types,
+            "work": None,
+            "max_object_bytes": self.max_object_bytes,
+            "gathered": None,
+        }
+
+
+PLAIN = Context()
+"""A conversion without storage, types of one's own or pickles."""
