@@ -162,6 +162,8 @@ class StorageConfig:
         azure_tenant_id: Tenant of the service principal.
         azure_client_id: The service principal.
         azure_client_secret: Its secret.
+        local: Whether the backend runs on this machine and shares its files: only then are ``file://`` addresses and
+            plain paths read, and inputs that are files stay on this machine.
     """
 
     s3_endpoint: str | None = None
@@ -175,3 +177,4 @@ class StorageConfig:
     azure_tenant_id: str | None = None
     azure_client_id: str | None = None
     azure_client_secret: Secret | None = attrs.field(default=None, repr=False)
+    local: bool = False
