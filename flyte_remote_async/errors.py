@@ -42,7 +42,8 @@
     ├── NotDownloadedError            a file was used as a path before it was brought (FileNotFoundError)
     ├── LiteralError                  one value cannot be converted                   (TypeError, ValueError)
     │   ├── DecodeError               a literal into Python
-    │   │   └── UntrustedPickleError  a pickle, which was not allowed
+    │   │   ├── UntrustedPickleError  a pickle, which was not allowed
+    │   │   └── WorkerDiedError       the process that decoded it died
     │   └── EncodeError               a Python value into a literal
     ├── MissingLiteralError           no such name                (KeyError, AttributeError, ValueError)
     ├── InvalidInputsError            inputs that do not fit the interface            (ValueError)
@@ -105,6 +106,7 @@ __all__ = [
     "UnsupportedLoopError",
     "UntrustedPickleError",
     "WaitTimeoutError",
+    "WorkerDiedError",
     "WrongLoopError",
     "rpc_error",
 ]
@@ -578,6 +580,10 @@ class UntrustedPickleError(DecodeError):
         )
         super().__init__(reason, kind=kind, expected=expected)
         self.uri = uri
+
+
+class WorkerDiedError(DecodeError):
+    """Raised when the process that decoded a value died at it, and with it this value alone."""
 
 
 class EncodeError(LiteralError):

@@ -8,13 +8,10 @@ place where the outputs are stored. When none has them, that is an error.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-import anyio
-import anyio.to_thread
 import attrs
 from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
-from flyteidl.core import literals_pb2
 
 from flyte_remote_async.errors import MalformedMessageError, OutputsUnavailableError, RPCError
 from flyte_remote_async.executions.binding import ExecutionData
@@ -25,9 +22,8 @@ from flyte_remote_async.models.identifiers import (
     TaskExecutionIdentifier,
     WorkflowExecutionIdentifier,
 )
-from flyte_remote_async.models.literals import literals_by_name
-from flyte_remote_async.models.message import parse
 from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
+from flyte_remote_async.operations.replies import LiteralBytes, read_data
 from flyte_remote_async.operations.tasks import task_group
 from flyte_remote_async.storage import signed_urls
 from flyte_remote_async.transport.methods import (
@@ -44,11 +40,9 @@ if TYPE_CHECKING:
     from flyte_remote_async.models.literals import Literal
     from flyte_remote_async.operations.calls import Calls
     from flyte_remote_async.operations.definitions import Definitions
+    from flyte_remote_async.operations.replies import DataReply
 
 __all__ = ["DataReader"]
-
-# Above this, taking a map apart is done beside the loop.
-_IN_PLACE_BYTES: Final = 256 * 1024
 
 
 @attrs.frozen
@@ -121,7 +115,7 @@ class DataReader:
         answers: dict[str, Any] = {}
 
         async def ask() -> None:
-            answers["data"] = await self.calls(method, request)
+            answers["data"] = await read_data(self.calls, method, request)
 
         async def declare() -> None:
             answers["interface"] = await self._interface(of) if isinstance(of, Identifier) else of
@@ -129,7 +123,8 @@ class DataReader:
         async with task_group() as group:
             group.start_soon(ask)
             group.start_soon(declare)
-        data, interface = answers["data"], answers["interface"]
+        data: DataReply = answers["data"]
+        interface: TypedInterface | None = answers["interface"]
         inputs = await self._inputs(what, data, interface)
         outputs = await self._outputs(what, data, interface, uri, expects=expects)
         return ExecutionData(
@@ -150,22 +145,22 @@ class DataReader:
             return None
 
     async def _inputs(
-        self, what: str, data: Any, interface: TypedInterface | None
+        self, what: str, data: DataReply, interface: TypedInterface | None
     ) -> Mapping[str, Literal] | OutputsUnavailableError:
-        if data.full_inputs.literals or (interface is not None and not interface.inputs):
-            return await _literals(data.full_inputs)
-        if not data.inputs.url:
+        if not data.full_inputs.is_empty or (interface is not None and not interface.inputs):
+            return await data.full_inputs.literals()
+        if not data.message.inputs.url:
             # There is no other source, and entities whose inputs all have defaults are started without any.
             return {}
-        return await self._rescue(f"the inputs of {what}", data.inputs.url, "")
+        return await self._rescue(f"the inputs of {what}", data.message.inputs.url, "")
 
     async def _outputs(
-        self, what: str, data: Any, interface: TypedInterface | None, uri: str, *, expects: bool
+        self, what: str, data: DataReply, interface: TypedInterface | None, uri: str, *, expects: bool
     ) -> Mapping[str, Literal] | OutputsUnavailableError:
         declared_none = interface is not None and not interface.outputs
-        if data.full_outputs.literals or declared_none or not expects:
-            return await _literals(data.full_outputs)
-        return await self._rescue(f"the outputs of {what}", data.outputs.url, uri)
+        if not data.full_outputs.is_empty or declared_none or not expects:
+            return await data.full_outputs.literals()
+        return await self._rescue(f"the outputs of {what}", data.message.outputs.url, uri)
 
     async def _rescue(self, what: str, url: str, uri: str) -> Mapping[str, Literal] | OutputsUnavailableError:
         tried = ["the control plane: OK, and an empty map (its storage failed, or the data is past its read limit)"]
@@ -192,10 +187,4 @@ class DataReader:
 
     async def _fetch(self, url: str) -> Mapping[str, Literal]:
         data = await signed_urls.read(url, limit=self.max_bytes, timeout=self.timeout)
-        return await _literals(await anyio.to_thread.run_sync(parse, literals_pb2.LiteralMap, data))
-
-
-async def _literals(message: literals_pb2.LiteralMap) -> Mapping[str, Literal]:
-    if message.ByteSize() <= _IN_PLACE_BYTES:
-        return literals_by_name(message)
-    return await anyio.to_thread.run_sync(literals_by_name, message)
+        return await LiteralBytes(data, 0, len(data)).literals()

@@ -22,7 +22,7 @@ from flyte_remote_async.models.identifiers import (
     WorkflowExecutionIdentifier,
 )
 from flyte_remote_async.models.literals import Literal
-from flyte_remote_async.models.message import merge_in_pieces
+from flyte_remote_async.models.pieces import merge_in_pieces
 from flyte_remote_async.models.phases import CatalogCacheStatus, ExecutionMode, NodePhase, TaskPhase, WorkflowPhase
 from tests.support.messages import messages
 

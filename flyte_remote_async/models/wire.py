@@ -1,0 +1,164 @@
+"""The wire format of protobuf, as far as messages are cut by it. Source: "Encoding" in protobuf's documentation."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "LENGTH_DELIMITED",
+    "Field",
+    "elements",
+    "field_at",
+    "fields",
+    "header",
+    "plain_elements",
+    "varint",
+]
+
+LENGTH_DELIMITED: Final = 2
+_LONGEST_VARINT: Final = 63
+_MORE: Final = 0x80
+
+
+class Field(NamedTuple):
+    """Where one field is in the bytes of a message.
+
+    Attributes:
+        number: Its number.
+        wire_type: How it is written.
+        begin: Where its tag is.
+        start: Where its value is.
+        end: Where the next field is.
+    """
+
+    number: int
+    wire_type: int
+    begin: int
+    start: int
+    end: int
+
+
+def varint(data: bytes, position: int) -> tuple[int, int]:
+    """Return the number at a position, and where the next thing is.
+
+    Raises:
+        ValueError: There is none.
+    """
+    value = shift = 0
+    while True:
+        if position >= len(data) or shift > _LONGEST_VARINT:
+            reason = "the message is cut off"
+            raise ValueError(reason)
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < _MORE:
+            return value, position
+        shift += 7
+
+
+def field_at(data: bytes, position: int, end: int) -> Field:
+    """Return the field at a position.
+
+    Raises:
+        ValueError: It goes beyond the end, or is a group (an old form that is not cut here).
+    """
+    tag, start = varint(data, position)
+    match tag & 7:
+        case 0:
+            _, stop = varint(data, start)
+        case 1:
+            stop = start + 8
+        case 2:
+            length, start = varint(data, start)
+            stop = start + length
+        case 5:
+            stop = start + 4
+        case wire_type:
+            reason = f"wire type {wire_type} at byte {position}"
+            raise ValueError(reason)
+    if stop > end:
+        reason = "the message is cut off"
+        raise ValueError(reason)
+    return Field(tag >> 3, tag & 7, position, start, stop)
+
+
+def fields(data: bytes, start: int, end: int) -> Iterator[Field]:
+    """Yield the fields of the message that lies between two positions; raises as :func:`field_at`."""
+    while start < end:
+        field = field_at(data, start, end)
+        yield field
+        start = field.end
+
+
+def header(number: int, length: int) -> bytes:
+    """Return what stands before a value of known length: the tag and the length."""
+    return _number(number << 3 | LENGTH_DELIMITED) + _number(length)
+
+
+def _number(value: int) -> bytes:
+    written = bytearray()
+    while value >= _MORE:
+        written.append(value & 0x7F | _MORE)
+        value >>= 7
+    written.append(value)
+    return bytes(written)
+
+
+def elements(data: bytes, start: int, end: int, number: int, piece: int) -> int:
+    """Return where a run of values of one field ends: at another field, after about a piece, or before a large one.
+
+    Raises:
+        ValueError: A value goes beyond the end.
+    """
+    tag = number << 3 | LENGTH_DELIMITED
+    stop = min(start + piece, end)
+    position = start
+    # This loop runs for each element of a list of millions: no calls for the common short ones.
+    while position < stop and data[position] == tag:
+        length = data[position + 1] if position + 1 < end else _MORE
+        if length < _MORE:
+            position += 2 + length
+            continue
+        after = field_at(data, position, end).end
+        if after - position > piece and position > start:
+            break
+        position = after
+    if position > end:
+        reason = "the message is cut off"
+        raise ValueError(reason)
+    return position
+
+
+def _element(primitive: bytes, length: int) -> bytes:
+    """Return the pattern of a list's element that holds one primitive and nothing else.
+
+    The lengths of the three messages around the primitive are spelled out, so that what matches is what protobuf reads.
+    """
+    return b"\n%b\n%b\n%b%b" % (*(re.escape(bytes((length + frame,))) for frame in (4, 2, 0)), primitive)
+
+
+_BOOLEAN: Final = (_element(rb"\x20[\x00\x01]", 2),)
+_FLOAT: Final = (_element(rb"\x11.{8}", 9),)
+_INTEGER: Final = (
+    _element(rb"\x08[\x00-\x7f]", 2),
+    *(_element(rb"\x08[\x80-\xff]{%d}[\x01-\x7f]" % (more,), 2 + more) for more in range(1, 9)),
+    _element(rb"\x08[\x80-\xff]{9}\x01", 11),
+)
+_PLAIN: Final = {"boolean": _BOOLEAN, "float_value": _FLOAT, "integer": _INTEGER, "": _INTEGER + _FLOAT + _BOOLEAN}
+
+
+@functools.cache
+def plain_elements(field: str = "") -> re.Pattern[bytes]:
+    """Return what matches serialised elements of a list of literals that hold a number each, as protobuf writes it.
+
+    Args:
+        field: The field of the primitive: ``"boolean"``, ``"float_value"`` or ``"integer"``; empty for any of them.
+    """
+    # Compiled when it is first needed: it takes milliseconds. Possessive: the run ends at the first other element.
+    return re.compile(b"(?:%b)*+" % b"|".join(_PLAIN[field]), re.DOTALL)
