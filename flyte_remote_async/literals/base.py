@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from flyteidl.core import literals_pb2, types_pb2
 
-__all__ = ["Codec", "Unsupported", "describe", "each", "kind_of", "step"]
+__all__ = ["Codec", "OffloadedError", "Unsupported", "describe", "each", "kind_of", "step"]
 
 
 def describe(value: object) -> str:
@@ -88,7 +88,7 @@ class Codec:
         form = literal.scalar.WhichOneof("value")
         if form == "binary" or form == "generic":  # noqa: PLR1714 - twice as fast as a membership test
             try:
-                value = wire.read_binary(literal.scalar.binary) if form == "binary" else wire.read_generic(literal)
+                value = wire.read_binary(literal.scalar.binary) if form == "binary" else self.generic(literal)
                 return self.build(value)
             except DecodeError as error:
                 error.kind = error.kind or form
@@ -96,7 +96,13 @@ class Codec:
                 raise
         if form == "union":
             return self._unwrap(literal.scalar.union)
+        if form is None and literal.HasField("offloaded_metadata"):
+            raise OffloadedError(literal.offloaded_metadata.uri, expected=self.expected)
         raise self.misfit(literal)
+
+    def generic(self, literal: literals_pb2.Literal) -> Any:
+        """Return the plain data of a Struct literal."""
+        return wire.read_generic(literal)
 
     def build(self, value: Any) -> Any:
         """Return the Python value of plain data.
@@ -200,12 +206,12 @@ class Unsupported(Codec):
         return stored.WhichOneof("type") == self.field and (self.simple is None or stored.simple == self.simple)
 
 
-_RAW = "get_literal(name) gives the literal itself"
-_ADVICE = {
-    "empty": "the literal holds nothing",
-    "offloaded": f"the value lies in a file of its own, which is not read here; {_RAW}",
-    "blob": f"files and directories are not read here; {_RAW}",
-    "schema": f"tables are not read here; {_RAW}",
-    "structured_dataset": f"tables are not read here; {_RAW}",
-    "error": f"errors are not read here; {_RAW}",
-}
+_ADVICE = {"empty": "the literal holds nothing"}
+
+
+class OffloadedError(DecodeError):
+    """A literal that lies in a file of its own: who can do I/O puts it in its place, and decodes again."""
+
+    def __init__(self, uri: str, *, expected: str = "") -> None:
+        reason = f"it lies in a file of its own, {uri or 'without a uri'}: await it through a resolver"
+        super().__init__(reason, kind="offloaded", expected=expected)

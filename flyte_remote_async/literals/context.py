@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import anyio.to_thread
 import attrs
 
+from flyte_remote_async.errors import DecodeError
 from flyte_remote_async.literals.types import NO_TYPES, Types
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Hashable
+
+    from flyte_remote_async.errors import LiteralError
     from flyte_remote_async.literals.access import Objects, Work
     from flyte_remote_async.literals.gathering import Gathered
 
 __all__ = ["PLAIN", "Context", "Types"]
+
+T = TypeVar("T")
 
 
 @attrs.frozen(eq=False)
@@ -34,6 +41,35 @@ class Context:
     work: Work | None = None
     max_object_bytes: int = 1024**3
     gathered: Gathered | None = None
+
+    def bring(
+        self,
+        key: Hashable,
+        fetch: Callable[[Objects], Awaitable[Any]],
+        reason: str,
+        error: type[LiteralError] = DecodeError,
+    ) -> Any:
+        """Return what lies in storage, or :data:`PENDING` when it has to be brought first.
+
+        Args:
+            key: What it is; the same key is brought once for a value.
+            fetch: Brings it from the stored objects.
+            reason: What to say where nothing can be brought.
+            error: What to raise there.
+
+        Raises:
+            LiteralError: This conversion does no I/O, or has no storage.
+        """
+        objects = self.objects
+        if self.gathered is None or objects is None:
+            raise error(reason)
+        return self.gathered.get(key, lambda: fetch(objects))
+
+    async def run(self, function: Callable[..., T], *args: Any) -> T:
+        """Return ``function(*args)``, which runs beside the loop."""
+        if self.work is not None:
+            return await self.work.run(function, *args)
+        return await anyio.to_thread.run_sync(function, *args)
 
     def __getstate__(self) -> dict[str, Any]:
         # Connections stay where they are.

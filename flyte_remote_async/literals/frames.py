@@ -221,8 +221,13 @@ def _from_arrow(table: Any, kind: Kind) -> Any:
     return table
 
 
-def write(frame: Any, file_format: str) -> bytes:
+def write(frame: Any, file_format: str, columns: tuple[str, ...] = ()) -> bytes:
     """Return a frame as the bytes of a file, as flytekit writes it.
+
+    Args:
+        frame: The frame.
+        file_format: The format; empty is parquet.
+        columns: The columns to write; empty for all.
 
     Raises:
         EncodeError: The format is not known.
@@ -230,6 +235,7 @@ def write(frame: Any, file_format: str) -> bytes:
     from flyte_remote_async.errors import EncodeError
 
     target = io.BytesIO()
+    frame = convert(frame, kind_of_frame(frame) or "pandas", columns)
     if (file_format or "parquet") == "csv":
         convert(frame, "pandas", ()).to_csv(target, index=False)
     elif (file_format or "parquet") == "parquet":

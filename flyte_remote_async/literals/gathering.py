@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from flyte_remote_async.literals.context import Context
 
-__all__ = ["CONCURRENCY", "Fetch", "Gathered", "settle"]
+__all__ = ["CONCURRENCY", "PENDING", "Fetch", "Gathered", "settle"]
 
 T = TypeVar("T")
 
@@ -30,6 +30,10 @@ Fetch: TypeAlias = Callable[[], Awaitable[Any]]
 
 CONCURRENCY: Final = 16
 """How many things are brought at a time for one value."""
+
+
+PENDING: Final = object()
+"""Stands for what was not brought yet; the value that it is part of is thrown away."""
 
 
 class Gathered:
@@ -44,20 +48,23 @@ class Gathered:
         """Whether nothing is missing."""
         return not self._wanted
 
-    def get(self, key: Hashable, fetch: Fetch, placeholder: Any = None) -> Any:
-        """Return what was brought under a key; the placeholder, and a note of the want, where nothing was.
+    def get(self, key: Hashable, fetch: Fetch) -> Any:
+        """Return what was brought under a key; :data:`PENDING`, and a note of the want, where nothing was.
 
         Args:
             key: What it is.
             fetch: Brings it.
-            placeholder: Stands for it until then.
 
         Raises:
             FlyteRemoteError: It could not be brought.
         """
         if key not in self._found:
             self._wanted[key] = fetch
-            return placeholder
+            return PENDING
+        return self.found(key)
+
+    def found(self, key: Hashable) -> Any:
+        """Return what was brought under a key; raises what hindered it."""
         found = self._found[key]
         if isinstance(found, FlyteRemoteError):
             raise found

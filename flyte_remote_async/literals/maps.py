@@ -9,6 +9,7 @@ from flyteidl.core import literals_pb2, types_pb2
 
 from flyte_remote_async.literals import wire
 from flyte_remote_async.literals.base import Codec, step
+from flyte_remote_async.literals.gathering import PENDING
 from flyte_remote_async.literals.loose import ANY
 from flyte_remote_async.literals.primitives import STR
 
@@ -17,17 +18,18 @@ if TYPE_CHECKING:
 
     from flyte_remote_async.literals.registry import Codecs
 
-__all__ = ["PLAIN_DICT", "any_keys", "from_hint", "map_of"]
+__all__ = ["PLAIN_DICT", "any_keys", "from_hint", "map_of", "plain_dict"]
 
 
 class _Dict(Codec):
     """A dict with typed keys and values; as a literal it is a map, or a payload when its keys are no strings."""
 
-    __slots__ = ("key", "packed", "value")
+    __slots__ = ("codecs", "key", "packed", "value")
     tag = "Typed Dict"
 
-    def __init__(self, key: Codec, value: Codec, *, packed: bool) -> None:
+    def __init__(self, key: Codec, value: Codec, codecs: Codecs | None = None, *, packed: bool) -> None:
         super().__init__(f"dict[{key.expected}, {value.expected}]")
+        self.codecs = codecs
         self.key = key
         self.value = value
         self.packed = packed
@@ -40,7 +42,12 @@ class _Dict(Codec):
         literals = literal.map.literals
         return {key: step(f"[{key!r}]", self.value.decode, literals[key]) for key in literals}
 
+    def generic(self, literal: literals_pb2.Literal) -> Any:
+        return super().generic(literal) if self.codecs is None else self.codecs.generic(literal)
+
     def build(self, value: Any) -> Any:
+        if value is PENDING:
+            return value
         if type(value) is not dict:
             raise self.mismatch(value)
         return self._both(self.key.build_key, self.value.build, value)
@@ -80,11 +87,18 @@ class _Dict(Codec):
 class _PlainDict(Codec):
     """A dict of whatever msgpack can carry."""
 
-    __slots__ = ()
+    __slots__ = ("codecs",)
     tag = "Typed Dict"
 
+    def __init__(self, codecs: Codecs | None = None) -> None:
+        super().__init__("dict")
+        self.codecs = codecs
+
+    def generic(self, literal: literals_pb2.Literal) -> Any:
+        return super().generic(literal) if self.codecs is None else self.codecs.generic(literal)
+
     def build(self, value: Any) -> Any:
-        if type(value) is not dict:
+        if type(value) is not dict and value is not PENDING:
             raise self.mismatch(value)
         return value
 
@@ -103,12 +117,17 @@ class _PlainDict(Codec):
         return isinstance(value, dict)
 
 
-PLAIN_DICT = _PlainDict("dict")
+PLAIN_DICT = _PlainDict()
 
 
-def map_of(value: Codec) -> Codec:
+def plain_dict(codecs: Codecs) -> Codec:
+    """Return the codec of a dict without types, which old SDKs may have pickled."""
+    return _PlainDict(codecs)
+
+
+def map_of(codecs: Codecs, value: Codec) -> Codec:
     """Return the codec of a map type."""
-    return _Dict(STR, value, packed=False)
+    return _Dict(STR, value, codecs, packed=False)
 
 
 def any_keys(value: Codec) -> Codec:
@@ -121,8 +140,9 @@ def from_hint(codecs: Codecs, hint: Any, declared: types_pb2.LiteralType | None)
     if (get_origin(hint) or hint) not in (dict, collections.abc.Mapping):
         return None
     if not get_args(hint):
-        return PLAIN_DICT
+        return _PlainDict(codecs)
     is_map = declared is not None and declared.WhichOneof("type") == "map_value_type"
     inner = declared.map_value_type if declared is not None and is_map else None
     key, value = (codecs.of(None, get_args(hint)[0]), codecs.of(inner, get_args(hint)[1]))
-    return _Dict(key, value, packed=key is not STR or (declared is not None and PLAIN_DICT.fits(declared)))
+    packed = key is not STR or (declared is not None and PLAIN_DICT.fits(declared))
+    return _Dict(key, value, codecs, packed=packed)

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flyte_remote_async.errors import DecodeError
+from flyte_remote_async.literals.base import OffloadedError
 from flyte_remote_async.literals.context import PLAIN
 from flyte_remote_async.literals.convert import decode, encode
 from flyte_remote_async.literals.gathering import settle
+from flyte_remote_async.literals.offloading import DEEPEST, inline
+from flyte_remote_async.models.literals import Literal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -18,7 +22,7 @@ if TYPE_CHECKING:
     from flyteidl.core import literals_pb2, types_pb2
 
     from flyte_remote_async.literals.context import Context
-    from flyte_remote_async.models.literals import Literal, LiteralType
+    from flyte_remote_async.models.literals import LiteralType
 
 __all__ = ["read", "write"]
 
@@ -44,13 +48,33 @@ async def read(
         DecodeError: The literal cannot be read so.
         StorageError: What it needs cannot be had.
     """
+    whole = literal if isinstance(literal, Literal) else Literal.from_flyte_idl(literal)
 
     async def convert(context: Context) -> Any:
-        if run is not None:
-            return await run(literal, literal_type, hint, context)
-        return decode(literal, literal_type, hint, context)
+        nonlocal whole
+        for _ in range(DEEPEST):
+            try:
+                return await _decoded(whole, literal_type, hint, context, run)
+            except OffloadedError:
+                if context.objects is None:
+                    raise
+            whole = await inline(whole, context)
+        reason = f"offloaded literals lie in each other, more than {DEEPEST} deep"
+        raise DecodeError(reason, kind="offloaded")
 
     return await settle(convert, context)
+
+
+async def _decoded(
+    literal: Literal,
+    literal_type: LiteralType | types_pb2.LiteralType | None,
+    hint: Any,
+    context: Context,
+    run: Callable[..., Awaitable[Any]] | None,
+) -> Any:
+    if run is not None:
+        return await run(literal, literal_type, hint, context)
+    return decode(literal, literal_type, hint, context)
 
 
 async def write(

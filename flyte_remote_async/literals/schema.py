@@ -14,7 +14,7 @@ from flyte_remote_async.literals import enums
 from flyte_remote_async.literals.base import Codec
 from flyte_remote_async.literals.collections import list_of
 from flyte_remote_async.literals.loose import ANY
-from flyte_remote_async.literals.maps import PLAIN_DICT, any_keys
+from flyte_remote_async.literals.maps import PLAIN_DICT, any_keys, plain_dict
 from flyte_remote_async.literals.primitives import BOOL, FLOAT, INT, NONE, STR
 from flyte_remote_async.literals.records import open_record, record_of
 from flyte_remote_async.literals.unions import of_codecs
@@ -52,7 +52,7 @@ def from_type(codecs: Codecs, declared: types_pb2.LiteralType) -> Codec:
     schema = struct_to_dict(declared.metadata)
     if schema.get("properties") or "$ref" in schema:
         return _Schema(codecs, schema).codec({"type": "object", **schema})
-    return open_record(str(schema["title"])) if schema.get("title") else PLAIN_DICT
+    return open_record(str(schema["title"])) if schema.get("title") else plain_dict(codecs)
 
 
 def _field(codecs: Codecs, declared: types_pb2.LiteralType) -> Codec:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Union, get_args, get_origin
 
 from flyteidl.core import literals_pb2, types_pb2
 
-from flyte_remote_async.errors import DecodeError, EncodeError
+from flyte_remote_async.errors import DecodeError, EncodeError, UntrustedPickleError
 from flyte_remote_async.literals import wire
-from flyte_remote_async.literals.base import Codec, kind_of
+from flyte_remote_async.literals.base import Codec, OffloadedError, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,7 @@ class _Union(Codec):
     def decode(self, literal: literals_pb2.Literal) -> Any:
         kind = kind_of(literal)
         if kind == "offloaded":
-            raise self.misfit(literal)
+            raise OffloadedError(literal.offloaded_metadata.uri, expected=self.expected)
         if kind != "union":
             return self._decode_one(literal, self.variants)
         union = literal.scalar.union
@@ -109,6 +109,8 @@ class _Union(Codec):
         for variant in variants:
             try:
                 fitting.append((variant, variant.codec.decode(literal)))
+            except (OffloadedError, UntrustedPickleError):
+                raise
             except DecodeError as error:
                 deeper = deeper or (error if error.path else None)
         if not fitting:
@@ -155,12 +157,19 @@ def from_type(codecs: Codecs, declared: types_pb2.LiteralType) -> Codec:
     return _Union(codecs, variants)
 
 
-def from_hint(codecs: Codecs, hint: Any, declared: types_pb2.LiteralType | None) -> Codec | None:
-    """Return the codec of a hint that is a union, or of another hint under a union type, else None."""
+def from_hint(codecs: Codecs, bare: Any, hint: Any, declared: types_pb2.LiteralType | None) -> Codec | None:
+    """Return the codec of a hint that is a union, or of another hint under a union type, else None.
+
+    Args:
+        codecs: Makes the codecs.
+        bare: The hint without its annotations.
+        hint: The hint with them.
+        declared: The type that the interface declares.
+    """
     is_union = declared is not None and declared.WhichOneof("type") == "union_type"
     known = list(declared.union_type.variants) if declared is not None and is_union else []
-    if get_origin(hint) in (Union, types.UnionType):
-        return _Union(codecs, [_hinted(codecs, arg, known) for arg in get_args(hint)])
+    if get_origin(bare) in (Union, types.UnionType):
+        return _Union(codecs, [_hinted(codecs, arg, known) for arg in get_args(bare)])
     if known:
         return _Union(codecs, [_hinted(codecs, hint, known)])
     return None

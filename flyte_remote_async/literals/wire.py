@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flyteidl.core import literals_pb2
 
-from flyte_remote_async.errors import DecodeError, EncodeError
+from flyte_remote_async.errors import DecodeError, EncodeError, UntrustedPickleError
 
 if TYPE_CHECKING:
     from google.protobuf import struct_pb2
@@ -51,12 +51,12 @@ def read_generic(literal: literals_pb2.Literal) -> dict[str, Any]:
     """Return the plain data of a Struct; its numbers are all floats.
 
     Raises:
-        DecodeError: The Struct only points at a pickled dict (flytekit up to 1.13 wrote those).
+        UntrustedPickleError: The Struct only points at a pickled dict (flytekit up to 1.13 wrote those).
     """
+    struct = literal.scalar.generic
     if literal.metadata.get("format") == "pickle":
-        reason = "the value is a pickle, and loading one runs code; get_literal(name) gives the literal itself"
-        raise DecodeError(reason, kind="generic")
-    return plain_struct(literal.scalar.generic)
+        raise UntrustedPickleError(struct.fields["pickle_file"].string_value, kind="generic")
+    return plain_struct(struct)
 
 
 def plain_struct(struct: struct_pb2.Struct) -> dict[str, Any]:
