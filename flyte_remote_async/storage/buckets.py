@@ -10,7 +10,8 @@ import anyio.to_thread
 import attrs
 
 from flyte_remote_async.errors import IntegrityError, ObjectNotFoundError, StorageError
-from flyte_remote_async.storage.origins import CHUNK_BYTES, Body, Entry, InterruptedTransfer
+from flyte_remote_async.storage.origins import Body, Entry, InterruptedTransfer
+from flyte_remote_async.storage.pieces import PIECE_BYTES, Pieces
 from flyte_remote_async.storage.web import digest_of
 
 if TYPE_CHECKING:
@@ -90,9 +91,9 @@ class BucketObject:
         options: Any = {"range": {"offset": offset}, "if_match": tag} if offset else None
         with _translated(self.address):
             result = await obstore.get_async(self.store, self.address.key, options=options)
-        stream = result.stream(min_chunk_size=CHUNK_BYTES)
+        stream = result.stream(min_chunk_size=PIECE_BYTES)
 
-        async def read() -> bytes:
+        async def piece() -> bytes:
             with _translated(self.address):
                 return bytes(await anext(stream, b""))
 
@@ -102,7 +103,7 @@ class BucketObject:
         notes = {str(name).lower(): value for name, value in result.attributes.items()}
         digest = notes.get(_DIGEST) or notes.get("content-md5")
         return Body(
-            read,
+            Pieces(piece).read,
             close,
             result.meta["size"],
             result.meta["e_tag"],

@@ -74,6 +74,4 @@ def _make_client(proxy: str | None, stall: float) -> httpx.AsyncClient:
         proxy=proxy,
         timeout=httpx.Timeout(stall, connect=min(stall, 10.0), pool=None),
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=AT_ONCE),
-        follow_redirects=True,
-        max_redirects=5,
     )

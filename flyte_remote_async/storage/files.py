@@ -88,10 +88,10 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _remove(opened: list[BinaryIO], part: Path) -> None:
-    for file in opened:
-        with contextlib.suppress(OSError):  # closing writes what is left, on a disk that may be full
-            file.close()
-    part.unlink(missing_ok=True)
+    # Closing writes what is left, on a disk that may be full; and the folder may be the reason for all this.
+    for act in (*(file.close for file in opened), part.unlink):
+        with contextlib.suppress(OSError):
+            act()
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -30,6 +30,7 @@ from flyte_remote_async.storage.web import SignedStore, WebStore
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from pathlib import Path
+    from types import TracebackType
 
     from flyte_remote_async.storage.addresses import Address
     from flyte_remote_async.storage.origins import Store
@@ -56,8 +57,8 @@ class StoredObjects:
         proxy: Proxy for HTTP requests.
 
     Example:
-        >>> objects = StoredObjects(StorageConfig(local=True))
-        >>> await objects.read("file:///data/report.csv")
+        >>> async with StoredObjects(StorageConfig(local=True)) as objects:
+        ...     await objects.read("file:///data/report.csv")
         b'a,b'
     """
 
@@ -80,6 +81,14 @@ class StoredObjects:
     async def aclose(self) -> None:
         """Close the connections; what is asked for afterwards opens new ones."""
         await self._connections.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
 
     # --- reading ------------------------------------------------------------------------------------------------------
 

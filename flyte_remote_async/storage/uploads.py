@@ -10,7 +10,7 @@ import hashlib
 import os
 import random
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
 import anyio
 import anyio.to_thread
@@ -19,7 +19,7 @@ import attrs
 from flyte_remote_async.errors import IntegrityError, StorageError
 from flyte_remote_async.policy.backoff import Backoff
 from flyte_remote_async.storage.origins import CHUNK_BYTES, InterruptedTransfer
-from flyte_remote_async.storage.web import translate
+from flyte_remote_async.storage.web import request_for, translate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -154,7 +154,8 @@ class UploadStore:
         client = await self.client()
         headers = _headers(source, location)
         try:
-            response = await client.put(location.signed_url, content=_chunks(source), headers=headers)
+            request = request_for(client, "PUT", location.signed_url, content=_chunks(source), headers=headers)
+            response = await client.send(request)
         except StorageError:
             raise
         except Exception as error:
@@ -189,12 +190,20 @@ async def _chunks(source: Source) -> AsyncIterator[bytes]:
             yield data[start : start + CHUNK_BYTES]
         return
     digest, left = hashlib.md5(usedforsecurity=False), source.size
-    async with await anyio.open_file(data, "rb") as file:
+    # Shielded, so that a file that was opened is never lost on the way here.
+    with anyio.CancelScope(shield=True):
+        file = await anyio.to_thread.run_sync(data.open, "rb")
+    with file:
         while left:
-            chunk = await file.read(min(CHUNK_BYTES, left))
-            await anyio.to_thread.run_sync(digest.update, chunk)
+            chunk = await anyio.to_thread.run_sync(_take, file, min(CHUNK_BYTES, left), digest.update)
             left -= len(chunk)
             # The last chunk is held back until the whole is known to be what was measured.
             if not chunk or (not left and digest.digest() != source.md5):
                 raise IntegrityError("the file was changed while it was uploaded", uri=str(data))
             yield chunk
+
+
+def _take(file: BinaryIO, size: int, update: Callable[[bytes], None]) -> bytes:
+    chunk = file.read(size)
+    update(chunk)
+    return chunk

@@ -8,15 +8,17 @@ from __future__ import annotations
 import base64
 import binascii
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urljoin
 
 import attrs
 
 from flyte_remote_async.errors import FlyteRemoteError, IntegrityError, ObjectNotFoundError, StorageError
-from flyte_remote_async.storage.origins import CHUNK_BYTES, Body, InterruptedTransfer
+from flyte_remote_async.storage.origins import Body, InterruptedTransfer
+from flyte_remote_async.storage.pieces import Pieces
 from flyte_remote_async.storage.signed_urls import redacted
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     import httpx
 
@@ -26,10 +28,12 @@ if TYPE_CHECKING:
     Client = Callable[[], Awaitable[httpx.AsyncClient]]
     Sign = Callable[[str], Awaitable[str]]
 
-__all__ = ["SignedStore", "WebStore", "digest_of", "translate"]
+__all__ = ["SignedStore", "WebStore", "digest_of", "request_for", "translate"]
 
 _OK: Final = 200
 _PARTIAL: Final = 206
+_MOVED: Final = frozenset({301, 302, 303, 307, 308})
+_MOST_REDIRECTS: Final = 5
 _FORBIDDEN: Final = frozenset({401, 403})
 _GONE: Final = frozenset({404, 410})
 _CHANGED: Final = 412
@@ -124,11 +128,18 @@ class WebObject:
             headers["Range"] = f"bytes={offset}-"
             if tag is not None and not tag.startswith("W/"):
                 headers["If-Match"] = tag
-        try:
-            return await client.send(client.build_request("GET", self.url, headers=headers), stream=True)
-        except Exception as error:
-            translate(error, self.shown)
-            raise
+        url = self.url
+        for _ in range(_MOST_REDIRECTS + 1):
+            try:
+                response = await client.send(request_for(client, "GET", url, headers=headers), stream=True)
+            except Exception as error:
+                translate(error, self.shown)
+                raise
+            if response.status_code not in _MOVED or "location" not in response.headers:
+                return response
+            await response.aclose()
+            url = urljoin(url, response.headers["location"])
+        raise StorageError(f"its web address leads on more than {_MOST_REDIRECTS} times", uri=self.shown)
 
     def _check(self, response: httpx.Response, offset: int) -> None:
         status = response.status_code
@@ -143,46 +154,42 @@ class WebObject:
         raise StorageError(f"{redacted(self.url)} answers {status}", uri=self.shown)
 
 
+def request_for(client: httpx.AsyncClient, method: str, url: str, **options: Any) -> httpx.Request:
+    """Return a request whose signature the client does not log.
+
+    It logs the URL that it is given, so what is really asked for goes beside it.
+    """
+    import httpx
+
+    whole = httpx.URL(url)
+    shown = whole.copy_with(query=None, fragment=None, userinfo=b"")
+    return client.build_request(method, shown, extensions={"target": whole.raw_path}, **options)
+
+
 def translate(error: Exception, shown: str) -> None:
     """Raise what an error of the HTTP client means; it may hold the whole URL, so it is not the cause either."""
     import httpx
 
     word = type(error).__name__
-    if isinstance(error, (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.TooManyRedirects)):
+    if isinstance(error, (httpx.UnsupportedProtocol, httpx.InvalidURL)):
         raise StorageError(f"its web address cannot be used: {word}", uri=shown) from None
     if isinstance(error, httpx.TransportError):
         raise InterruptedTransfer(f"the connection failed: {word}") from None
 
 
 def _body(response: httpx.Response, skip: int) -> Body:
-    chunks = _Skipping(response.aiter_raw(CHUNK_BYTES), skip)
+    stream = response.aiter_raw()
 
-    async def read() -> bytes:
+    async def piece() -> bytes:
         try:
-            return await chunks.next()
+            return await anext(stream, b"")
         except Exception as error:
             translate(error, "")
             raise
 
     headers = response.headers
-    tag = headers.get("etag")
-    return Body(read, response.aclose, _size(headers), tag, _md5(headers))
-
-
-class _Skipping:
-    """Chunks after so many bytes: a server may answer a question for the rest with the whole."""
-
-    def __init__(self, chunks: AsyncIterator[bytes], skip: int) -> None:
-        self._chunks = chunks
-        self._skip = skip
-
-    async def next(self) -> bytes:
-        async for chunk in self._chunks:
-            if self._skip < len(chunk):
-                rest, self._skip = chunk[self._skip :], 0
-                return rest
-            self._skip -= len(chunk)
-        return b""
+    read = Pieces(piece, skip).read
+    return Body(read, response.aclose, _size(headers), headers.get("etag"), _md5(headers))
 
 
 def _size(headers: Any) -> int | None:

@@ -55,6 +55,7 @@ class ObjectServer:
         self.fault: Callable[[Request, Answer], Answer | None] = lambda _request, answer: answer
         self.busy = 0
         self.busiest = 0
+        self.delay = 0.0
         self.port = 0
         self.released = asyncio.Event()
 
@@ -71,6 +72,7 @@ class ObjectServer:
                 self.busy += 1
                 self.busiest = max(self.busiest, self.busy)
                 try:
+                    await asyncio.sleep(self.delay)
                     answer = self.fault(request, self.answer(request))
                     if answer is None or not await self._write(writer, request, answer):
                         break
