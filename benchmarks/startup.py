@@ -27,11 +27,13 @@ TARGET_IMPORT_MB = 60.0
 PARTS = ("import", "connect", "first reply")
 
 COMMON = """
-import asyncio, json, sys, time
+import time
+start = time.perf_counter()
+import asyncio
+import json, sys
 def memory():
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmRSS"))
-start = time.perf_counter()
 """
 
 OURS = (

@@ -28,17 +28,16 @@ from flyte_remote_async.models.identifiers import (
     TaskExecutionIdentifier,
     WorkflowExecutionIdentifier,
 )
-from flyte_remote_async.models.literals import Literal, LiteralType, Variable
-from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
-from flyte_remote_async.policy.node_kinds import NodeKind
+from flyte_remote_async.models.phases import NodeKind, NodePhase, TaskPhase, WorkflowPhase
 from flyte_remote_async.remote import FlyteRemote
-from flyte_remote_async.resolver import LiteralsResolver
 
 if TYPE_CHECKING:
     from flyte_remote_async.entities import FlyteLaunchPlan, FlyteNode, FlyteTask, FlyteWorkflow
     from flyte_remote_async.interface import TypedInterface
+    from flyte_remote_async.models.literals import Literal, LiteralType, Variable
     from flyte_remote_async.models.options import LaunchOptions
     from flyte_remote_async.policy import filters
+    from flyte_remote_async.resolver import LiteralsResolver
 
 __all__ = [
     "AuthConfig",
@@ -75,14 +74,18 @@ __all__ = [
     "filters",
 ]
 
-# What a program that only watches executions never touches is imported when it is first named.
+# What a program that only watches executions does not touch is imported when it is first named.
 _LATER = {
     "FlyteLaunchPlan": "entities",
     "FlyteNode": "entities",
     "FlyteTask": "entities",
     "FlyteWorkflow": "entities",
     "LaunchOptions": "models.options",
+    "Literal": "models.literals",
+    "LiteralType": "models.literals",
+    "LiteralsResolver": "resolver",
     "TypedInterface": "interface",
+    "Variable": "models.literals",
 }
 
 

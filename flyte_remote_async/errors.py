@@ -380,7 +380,11 @@ class ConfigError(FlyteRemoteError, ValueError):
 
 
 class MissingExtraError(FlyteRemoteError, ImportError):
-    """Raised when an optional dependency is needed and not installed; names the command that installs it."""
+    """Raised when an optional dependency is needed and not installed; names the command that installs it.
+
+    Attributes:
+        extra: The extra that has it, such as ``"cli"``.
+    """
 
     http_status = 501
 

@@ -1,4 +1,7 @@
-"""FlyteRemote: the way into the package. Each verb is a few lines; what it does is in ``operations``."""
+"""FlyteRemote: the way into the package. Each verb is a few lines; what it does is in ``operations``.
+
+An operation is imported by the verb that needs it: a program pays for what it uses.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,7 @@ from flyte_remote_async.config import Config
 from flyte_remote_async.errors import ClosedError, ConfigError
 from flyte_remote_async.executions import FlyteNodeExecution, FlyteWorkflowExecution
 from flyte_remote_async.models.identifiers import WorkflowExecutionIdentifier
-from flyte_remote_async.models.options import LaunchOptions
-from flyte_remote_async.operations import listing
 from flyte_remote_async.operations.session import open_session
-from flyte_remote_async.operations.sync import Look
-from flyte_remote_async.operations.wait import Waiter, pause_of
-from flyte_remote_async.policy.sync_plan import Coverage
 from flyte_remote_async.transport.target import Target
 
 if TYPE_CHECKING:
@@ -29,8 +27,9 @@ if TYPE_CHECKING:
     from flyte_remote_async.config.settings import Overrides
     from flyte_remote_async.entities import FlyteLaunchPlan, FlyteTask, FlyteWorkflow
     from flyte_remote_async.executions import FlyteTaskExecution
-    from flyte_remote_async.executions.binding import ExecutionData
+    from flyte_remote_async.executions.data import ExecutionData
     from flyte_remote_async.models.identifiers import Identifier
+    from flyte_remote_async.models.options import LaunchOptions
     from flyte_remote_async.operations.session import Session
     from flyte_remote_async.policy.filters import Filter
     from flyte_remote_async.transport.base import Transport
@@ -138,14 +137,25 @@ class FlyteRemote:
             reason = "this remote was closed; make a new one"
             raise ClosedError(reason)
         if self._session is None:
-            self._session = await open_session(await self._configure(), self._channel)
+            session = await open_session(await self._configure(), self._channel)
+            if not self._take(session):
+                # Another task opened or closed the remote meanwhile.
+                await session.transport.aclose()
+                return await self.open()
         return self
+
+    def _take(self, session: Session) -> bool:
+        if self._closed or self._session is not None:
+            return False
+        self._session = session
+        return True
 
     async def aclose(self) -> None:
         """Close the remote; calls in flight end with :class:`ClosedError`. Closing twice is fine."""
         self._closed = True
         if self._session is not None:
             await self._session.transport.aclose()
+            self._session.closing.set()
 
     async def __aenter__(self) -> Self:
         return await self.open()
@@ -271,7 +281,7 @@ class FlyteRemote:
             project=project,
             domain=domain,
             hints=hints,
-            options=options or LaunchOptions(),
+            options=options,
         )
         return FlyteWorkflowExecution.from_flyte_idl(message, remote=self, type_hints=hints)
 
@@ -356,6 +366,8 @@ class FlyteRemote:
                 print(execution.id.name)
             ```
         """
+        from flyte_remote_async.operations import listing
+
         found = listing.executions(
             self._open.calls,
             *self._place(project, domain),
@@ -377,13 +389,11 @@ class FlyteRemote:
         definitions: bool = False,
     ) -> FlyteWorkflowExecution:
         """Return an execution as it is now; see :meth:`FlyteWorkflowExecution.sync`."""
-        session, wanted = self._open, Coverage(attempts=attempts, io=io, definitions=definitions)
-        if execution.is_done and (not sync_nodes or execution.covers(wanted)):
-            return execution
-        if not sync_nodes:
-            return self._bind(await session.reader.execution(execution.id), execution.type_hints)
-        look = Look(session.reader, session.definitions, session.data, self, wanted, session.reads)
-        return await look.at(execution, execution.to_flyte_idl() if execution.is_done else None)
+        from flyte_remote_async.operations.sync import sync
+        from flyte_remote_async.policy.sync_plan import Coverage
+
+        wanted = Coverage(attempts=attempts, io=io, definitions=definitions)
+        return await sync(self._open, self, execution, sync_nodes=sync_nodes, wanted=wanted)
 
     async def wait(
         self,
@@ -393,23 +403,16 @@ class FlyteRemote:
         sync_nodes: bool = True,
     ) -> FlyteWorkflowExecution:
         """Return an execution when it has ended; see :meth:`FlyteWorkflowExecution.wait`."""
-        reader, limit = self._open.reader, _seconds("timeout", timeout)
-        pause = pause_of(_seconds("poll_interval", poll_interval))
+        from flyte_remote_async.operations.wait import wait
 
-        async def look(left: float | None) -> FlyteWorkflowExecution:
-            return self._bind(await reader.execution(execution.id, timeout=left), execution.type_hints)
-
-        async def finish(ended: FlyteWorkflowExecution) -> FlyteWorkflowExecution:
-            if not sync_nodes:
-                return ended
-            session = self._open
-            tree = Look(session.reader, session.definitions, session.data, self, Coverage(), session.reads)
-            return await tree.at(execution, ended.to_flyte_idl())
-
-        if execution.is_done:
-            return await finish(execution) if not execution.covers(Coverage()) else execution
-        seen = execution.closure.created_at is not None
-        return await Waiter(look, finish, pause).wait(execution, seen=seen, timeout=limit)
+        return await wait(
+            self._open,
+            self,
+            execution,
+            timeout=_seconds("timeout", timeout),
+            poll_interval=_seconds("poll_interval", poll_interval, above=True),
+            sync_nodes=sync_nodes,
+        )
 
     async def terminate(self, execution: FlyteWorkflowExecution, cause: str) -> None:
         """End an execution; see :meth:`FlyteWorkflowExecution.terminate`."""
@@ -459,11 +462,12 @@ def _ready(config: Config) -> Callable[[], Awaitable[Config]]:
     return configure
 
 
-def _seconds(name: str, value: Seconds | None) -> float | None:
+def _seconds(name: str, value: Seconds | None, *, above: bool = False) -> float | None:
     if value is None:
         return None
     seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
-    if not 0 <= seconds < math.inf:
-        reason = f"{name} is a number of seconds or a timedelta of 0 or more, not {value!r}"
+    if not 0 <= seconds < math.inf or (above and seconds == 0):
+        least = "above 0" if above else "of 0 or more"
+        reason = f"{name} is a number of seconds or a timedelta {least}, not {value!r}"
         raise ValueError(reason)
     return seconds

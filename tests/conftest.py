@@ -12,6 +12,7 @@ import pytest
 from blockbuster import BlockBuster
 
 from tests.support import recordings as recorded
+from tests.support.loops import TestLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,9 +26,9 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    """Run async tests on asyncio: gRPC for Python knows no other."""
-    return "asyncio"
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """Run async tests on asyncio, each on a loop of its own: gRPC for Python knows no other."""
+    return "asyncio", {"loop_factory": TestLoop}
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sys
 import time
@@ -47,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
             "and --endpoint launches what a Flyte of yours has\n"
         )
         return 2
-    return anyio.run(_demo, arguments)
+    return asyncio.run(_demo(arguments))
 
 
 async def _demo(arguments: argparse.Namespace) -> int:

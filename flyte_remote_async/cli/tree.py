@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from flyte_remote_async.errors import NotSyncedError
-from flyte_remote_async.policy.node_kinds import NodeKind
+from flyte_remote_async.models.phases import NodeKind
 
 if TYPE_CHECKING:
     import datetime as dt

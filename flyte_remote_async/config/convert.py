@@ -18,7 +18,7 @@ __all__ = ["CONVERTERS"]
 
 _TRUE: Final = frozenset({"true", "1", "on", "yes", "t", "y"})
 _FALSE: Final = frozenset({"false", "0", "off", "no", "f", "n"})
-_DURATION: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
+_DURATION: Final = r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)"
 _UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -49,7 +49,7 @@ def _arguments(value: Any) -> tuple[str, ...]:
 def _seconds(value: Any) -> float:
     """Read Go's notation for durations, such as ``"1m30s"``, or a number of seconds."""
     text = _text(value)
-    parts = _DURATION.findall(text)
+    parts = re.findall(_DURATION, text)
     if parts and "".join(number + unit for number, unit in parts) == text:
         seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
     else:

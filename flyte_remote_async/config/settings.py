@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -15,6 +14,7 @@ from flyte_remote_async.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import timedelta
+    from pathlib import Path
     from typing import Literal, Self, TypedDict, Unpack
 
     class Overrides(TypedDict, total=False):
@@ -45,18 +45,22 @@ __all__ = ["Config"]
 
 SANDBOX_ENDPOINT: Final = "localhost:30080"
 
-_HEADER: Final = re.compile(r"[0-9a-z_.-]+")
+_HEADER: Final = r"[0-9a-z_.-]+"
 
 
 def _to_path(value: Path | str | None) -> Path | None:
-    return None if value is None else Path(value)
+    if value is None:
+        return None
+    from pathlib import Path  # dear to import, and most configurations name no file
+
+    return Path(value)
 
 
 def _to_headers(value: Mapping[str, str] | tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     pairs = value if isinstance(value, tuple) else value.items()
     headers = tuple((name.lower(), text) for name, text in pairs)
     for name, text in headers:
-        if not _HEADER.fullmatch(name) or name.startswith("grpc-") or name.endswith("-bin"):
+        if not re.fullmatch(_HEADER, name) or name.startswith("grpc-") or name.endswith("-bin"):
             raise ConfigError(
                 f"{name!r} cannot be a header: letters, digits, '_', '.' and '-' make its name, 'grpc-…' belongs to "
                 "gRPC, and '…-bin' is for bytes"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self, cast
 
+import anyio
 import attrs
 import grpc
 import grpc.aio
@@ -106,8 +108,16 @@ class Serving:
         except RuntimeError as error:
             await server.stop(None)
             raise OSError(f"cannot listen on {address}: is the port taken?") from error
-        await server.start()
         self._server = server
+        starting = asyncio.ensure_future(server.start())
+        try:
+            # grpc.aio breaks when its start is cancelled, and the start is short: so it ends first.
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait([starting])
+                await self.stop()
+            raise
         return bound
 
     def _listen(self, server: grpc.aio.Server, address: str) -> int:

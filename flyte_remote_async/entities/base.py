@@ -77,9 +77,6 @@ class FlyteEntity(MessageValue[M]):
         """Its inputs and outputs as the Python types that they have when no other is asked for; None when not known."""
         return self.interface.python_interface if self.interface is not None else None
 
-    def __hash__(self) -> int:
-        return hash(self.id)
-
     def __repr__(self) -> str:
         return f"{type(self).__name__}({_where(self.id)})"
 

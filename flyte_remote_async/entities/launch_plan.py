@@ -59,7 +59,7 @@ class FlyteLaunchPlan(FlyteEntity[launch_plan_pb2.LaunchPlanSpec]):
 
     def __init__(  # noqa: PLR0917 - the reference API's own parameters
         self,
-        id: Identifier,  # noqa: A002 - the reference API's name
+        id: Identifier,
         workflow_id: Identifier,
         default_inputs: Mapping[str, Parameter] | None = None,
         fixed_inputs: Mapping[str, Literal] | None = None,
@@ -104,7 +104,7 @@ class FlyteLaunchPlan(FlyteEntity[launch_plan_pb2.LaunchPlanSpec]):
         return cls._of(p.spec, Identifier.from_flyte_idl(p.id), canonical_bytes(rest))
 
     @classmethod
-    def promote_from_model(cls, id: Identifier, model: launch_plan_pb2.LaunchPlanSpec) -> Self:  # noqa: A002
+    def promote_from_model(cls, id: Identifier, model: launch_plan_pb2.LaunchPlanSpec) -> Self:
         """Return the launch plan of a spec.
 
         Args:
@@ -251,4 +251,6 @@ class FlyteLaunchPlan(FlyteEntity[launch_plan_pb2.LaunchPlanSpec]):
         """When its state last changed; None when it was not fetched."""
         return datetime_in(self._closure, "updated_at") if self._closure is not None else None
 
-    __hash__ = FlyteEntity.__hash__
+    # In each class anew: attrs hashes by content where a class has no __hash__ of its own.
+    def __hash__(self) -> int:
+        return hash(self.id)

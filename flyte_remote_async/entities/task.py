@@ -64,7 +64,7 @@ class FlyteTask(FlyteEntity[task_pb2.TaskSpec]):
 
     def __init__(  # noqa: PLR0917 - the reference API's own parameters
         self,
-        id: Identifier,  # noqa: A002
+        id: Identifier,
         type: str,  # noqa: A002
         metadata: TaskMetadata | tasks_pb2.TaskMetadata | None,
         interface: TypedInterface | interface_pb2.TypedInterface | None,
@@ -220,4 +220,6 @@ class FlyteTask(FlyteEntity[task_pb2.TaskSpec]):
         """When it was registered; None when it was not fetched."""
         return datetime_in(task_pb2.Task.FromString(self._fetched or b"").closure, "created_at")
 
-    __hash__ = FlyteEntity.__hash__
+    # In each class anew: attrs hashes by content where a class has no __hash__ of its own.
+    def __hash__(self) -> int:
+        return hash(self.id)

@@ -308,4 +308,6 @@ class FlyteWorkflow(FlyteEntity[workflow_pb2.WorkflowSpec]):
     def _node(self, node: core_workflow_pb2.Node) -> FlyteNode:
         return FlyteNode.from_flyte_idl(node, self._definitions)
 
-    __hash__ = FlyteEntity.__hash__
+    # In each class anew: attrs hashes by content where a class has no __hash__ of its own.
+    def __hash__(self) -> int:
+        return hash(self.id)

@@ -10,11 +10,11 @@ from flyte_remote_async.executions.attempt import FlyteTaskExecution
 from flyte_remote_async.executions.base import RemoteExecutionBase
 from flyte_remote_async.executions.node import FlyteNodeExecution
 from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
-from flyte_remote_async.resolver import LiteralsResolver
 
 if TYPE_CHECKING:
     from flyte_remote_async.entities import FlyteTask, FlyteWorkflow
     from flyte_remote_async.interface import TypedInterface
+    from flyte_remote_async.resolver import LiteralsResolver
 
 __all__ = [
     "FlyteNodeExecution",
@@ -30,7 +30,12 @@ __all__ = [
 ]
 
 # A program that only watches executions never touches these.
-_LATER = {"FlyteTask": "entities", "FlyteWorkflow": "entities", "TypedInterface": "interface"}
+_LATER = {
+    "FlyteTask": "entities",
+    "FlyteWorkflow": "entities",
+    "LiteralsResolver": "resolver",
+    "TypedInterface": "interface",
+}
 
 
 def __getattr__(name: str) -> Any:

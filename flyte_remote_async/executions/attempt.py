@@ -10,19 +10,19 @@ from flyteidl.admin import task_execution_pb2
 
 from flyte_remote_async.executions.base import RemoteExecutionBase
 from flyte_remote_async.executions.binding import bound
-from flyte_remote_async.executions.rendering import error_to_dict, times_to_dict
 from flyte_remote_async.models.identifiers import TaskExecutionIdentifier
 from flyte_remote_async.models.message import canonical_bytes, parse
 from flyte_remote_async.models.phases import TaskPhase
-from flyte_remote_async.models.task_executions import TaskExecutionClosure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flyte_remote_async.entities import FlyteTask
-    from flyte_remote_async.executions.binding import ExecutionData, Remote
+    from flyte_remote_async.executions.binding import Remote
+    from flyte_remote_async.executions.data import ExecutionData
     from flyte_remote_async.executions.tree import Part
     from flyte_remote_async.models.outcomes import ExecutionError, ExternalResource, Reason, TaskLog
+    from flyte_remote_async.models.task_executions import TaskExecutionClosure
 
 __all__ = ["FlyteTaskExecution"]
 
@@ -104,6 +104,8 @@ class FlyteTaskExecution(RemoteExecutionBase[task_execution_pb2.TaskExecution]):
     @functools.cached_property
     def closure(self) -> TaskExecutionClosure:
         """How far the attempt is, and what came of it."""
+        from flyte_remote_async.models.task_executions import TaskExecutionClosure
+
         return TaskExecutionClosure.from_flyte_idl(self.to_flyte_idl().closure)
 
     @functools.cached_property
@@ -177,16 +179,19 @@ class FlyteTaskExecution(RemoteExecutionBase[task_execution_pb2.TaskExecution]):
         return self.closure.error
 
     def _record(self) -> tuple[Any, ...]:
-        return (self._data,)
+        return self._data, self._task
 
     def _parts(self) -> tuple[Part, ...]:
         return ()
 
     @classmethod
     def _assemble(cls, record: tuple[Any, ...], parts: Sequence[Any]) -> Self:  # noqa: ARG003 - it has no parts
-        return cls.from_flyte_idl(parse(task_execution_pb2.TaskExecution, record[0]))
+        data, task = record
+        return cls.from_flyte_idl(parse(task_execution_pb2.TaskExecution, data), task=task)
 
     def _to_dict(self, parts: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: ARG002 - it has no parts
+        from flyte_remote_async.executions.rendering import error_to_dict, times_to_dict
+
         return {
             "task": self.id.task_id.name,
             "task_version": self.id.task_id.version,

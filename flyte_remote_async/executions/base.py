@@ -14,34 +14,36 @@ from flyte_remote_async.errors import ExecutionFailedError, ExecutionNotDoneErro
 from flyte_remote_async.executions.binding import bound
 from flyte_remote_async.executions.tree import flatten, fold, rebuild
 from flyte_remote_async.models.message import MessageValue
-from flyte_remote_async.resolver import LiteralsResolver
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from flyte_remote_async.executions.binding import ExecutionData, Remote
+    from flyte_remote_async.executions.binding import Remote
+    from flyte_remote_async.executions.data import ExecutionData
     from flyte_remote_async.executions.tree import Part
     from flyte_remote_async.models.literals import Literal, Variable
     from flyte_remote_async.models.outcomes import ExecutionError
     from flyte_remote_async.models.phases import OpenEnum
-    from flyte_remote_async.resolver import LoadedLiterals
+    from flyte_remote_async.resolver import LiteralsResolver, LoadedLiterals
 
 __all__ = ["RemoteExecutionBase"]
 
 M = TypeVar("M", bound=Message)
 
 
-@attrs.define(eq=False)
 class _DataCell:
     """Inputs and outputs of one snapshot, asked for once however many of its values are awaited."""
 
-    held: ExecutionData | None = None
-    lock: anyio.Lock = attrs.Factory(anyio.Lock)
+    __slots__ = ("held", "lock")
 
-    async def get(self, snapshot: RemoteExecutionBase[Any]) -> ExecutionData:
-        # The first awaiter asks; when it is cancelled or fails, the next one asks.
+    def __init__(self, held: ExecutionData | None) -> None:
+        self.held = held
+        self.lock = anyio.Lock()
+
+    async def get(self, snapshot: RemoteExecutionBase[Any], side: str) -> ExecutionData:
+        # The first awaiter asks; when it is cancelled or fails, or storage failed it, the next one asks.
         async with self.lock:
-            if self.held is None:
+            if self.held is None or isinstance(getattr(self.held, side), OutputsUnavailableError):
                 remote = bound(snapshot._remote, snapshot.description, "load its data")  # noqa: SLF001 - its own cell
                 self.held = await remote.load_data(snapshot)
             return self.held
@@ -160,16 +162,20 @@ class RemoteExecutionBase(MessageValue[M], ABC, Generic[M]):
 
     @functools.cached_property
     def _inputs(self) -> LiteralsResolver:
+        from flyte_remote_async.resolver import LiteralsResolver
+
         async def load() -> LoadedLiterals:
-            data = await self._data_cell.get(self)
+            data = await self._data_cell.get(self, "inputs")
             return _loaded(data.inputs, data.input_types)
 
         return LiteralsResolver.lazy(load, what=f"inputs of {self.description}")
 
     @functools.cached_property
     def _outputs(self) -> LiteralsResolver:
+        from flyte_remote_async.resolver import LiteralsResolver
+
         async def load() -> LoadedLiterals:
-            data = await self._data_cell.get(self)
+            data = await self._data_cell.get(self, "outputs")
             return _loaded(data.outputs, data.output_types)
 
         return LiteralsResolver.lazy(load, what=f"outputs of {self.description}", type_hints=self.type_hints)

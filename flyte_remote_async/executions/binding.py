@@ -4,38 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-import attrs
-
 from flyte_remote_async.errors import DetachedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import timedelta
 
     from flyte_remote_async.entities import FlyteTask
-    from flyte_remote_async.errors import OutputsUnavailableError
+    from flyte_remote_async.executions.data import ExecutionData
     from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
     from flyte_remote_async.models.identifiers import Identifier, WorkflowExecutionIdentifier
-    from flyte_remote_async.models.literals import Literal, Variable
 
-__all__ = ["ExecutionData", "Remote", "bound"]
-
-
-@attrs.frozen
-class ExecutionData:
-    """Inputs and outputs of an execution, node or attempt.
-
-    Attributes:
-        inputs: The literals that went in, by name; the error, where no source gives them.
-        outputs: The literals that came out, by name; the error, where no source gives them.
-        input_types: The declared inputs; None when the interface is not known.
-        output_types: The declared outputs; None when the interface is not known.
-    """
-
-    inputs: Mapping[str, Literal] | OutputsUnavailableError
-    outputs: Mapping[str, Literal] | OutputsUnavailableError
-    input_types: Mapping[str, Variable] | None = None
-    output_types: Mapping[str, Variable] | None = None
+__all__ = ["Remote", "bound"]
 
 
 class Remote(Protocol):

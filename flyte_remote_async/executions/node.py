@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import functools
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, TypeVar
 
 import attrs
 from flyteidl.admin import node_execution_pb2
 
 from flyte_remote_async.errors import NotSyncedError
 from flyte_remote_async.executions.base import RemoteExecutionBase
-from flyte_remote_async.executions.rendering import error_to_dict, times_to_dict
 from flyte_remote_async.models.identifiers import NodeExecutionIdentifier
 from flyte_remote_async.models.message import canonical_bytes, parse
-from flyte_remote_async.models.node_executions import NodeExecutionClosure, NodeExecutionMetaData
-from flyte_remote_async.models.phases import NodePhase
-from flyte_remote_async.policy.node_kinds import Evidence, NodeKind, kind_of
+from flyte_remote_async.models.phases import NodeKind, NodePhase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flyte_remote_async.executions.attempt import FlyteTaskExecution
-    from flyte_remote_async.executions.binding import ExecutionData, Remote
+    from flyte_remote_async.executions.binding import Remote
+    from flyte_remote_async.executions.data import ExecutionData
     from flyte_remote_async.executions.tree import Part
     from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
     from flyte_remote_async.interface import TypedInterface
     from flyte_remote_async.models.identifiers import Identifier
+    from flyte_remote_async.models.node_executions import NodeExecutionClosure, NodeExecutionMetaData
     from flyte_remote_async.models.outcomes import ExecutionError, ExternalResource
+    from flyte_remote_async.policy.node_kinds import Evidence
     from flyte_remote_async.policy.sync_plan import Coverage
 
 __all__ = ["Below", "FlyteNodeExecution", "evidence_of"]
@@ -35,8 +35,7 @@ __all__ = ["Below", "FlyteNodeExecution", "evidence_of"]
 T = TypeVar("T")
 
 
-@attrs.frozen(kw_only=True)
-class Below:
+class Below(NamedTuple):
     """What was read below a node; None is what was not read.
 
     Attributes:
@@ -67,6 +66,8 @@ def evidence_of(
         children: Ids in the workflow of the nodes below it, where they were read.
     """
     closure, metadata = message.closure, message.metadata
+    from flyte_remote_async.policy.node_kinds import Evidence
+
     return Evidence(
         spec_node_id=metadata.spec_node_id or message.id.node_id,
         is_parent=metadata.is_parent_node or bool(children),
@@ -165,11 +166,15 @@ class FlyteNodeExecution(RemoteExecutionBase[node_execution_pb2.NodeExecution]):
     @functools.cached_property
     def closure(self) -> NodeExecutionClosure:
         """How far the node is, and what came of it."""
+        from flyte_remote_async.models.node_executions import NodeExecutionClosure
+
         return NodeExecutionClosure.from_flyte_idl(self.to_flyte_idl().closure)
 
     @functools.cached_property
     def metadata(self) -> NodeExecutionMetaData:
         """What Flyte notes on the node: its id in the workflow, and whether it is a parent, dynamic or an array."""
+        from flyte_remote_async.models.node_executions import NodeExecutionMetaData
+
         return NodeExecutionMetaData.from_flyte_idl(self.to_flyte_idl().metadata)
 
     @functools.cached_property
@@ -187,6 +192,8 @@ class FlyteNodeExecution(RemoteExecutionBase[node_execution_pb2.NodeExecution]):
         """What kind of node it is, told by what it left behind; ``unknown`` where that makes no sense."""
         if self._below.problem is not None:
             return NodeKind.UNKNOWN
+        from flyte_remote_async.policy.node_kinds import kind_of
+
         return kind_of(self._evidence)
 
     @property
@@ -311,7 +318,10 @@ class FlyteNodeExecution(RemoteExecutionBase[node_execution_pb2.NodeExecution]):
 
     @property
     def _closure_error(self) -> ExecutionError | None:
-        return self.closure.error
+        error, attempts = self.closure.error, self._below.attempts
+        # Lists cut the error of a node to 100 bytes; its last attempt has it whole.
+        whole = attempts[-1].closure.error if error and attempts else None
+        return whole if error and whole and whole.message.startswith(error.message) else error
 
     def _record(self) -> tuple[Any, ...]:
         below = self._below
@@ -333,6 +343,8 @@ class FlyteNodeExecution(RemoteExecutionBase[node_execution_pb2.NodeExecution]):
         return cls.from_flyte_idl(parse(node_execution_pb2.NodeExecution, data), below=below)
 
     def _to_dict(self, parts: list[dict[str, Any]]) -> dict[str, Any]:
+        from flyte_remote_async.executions.rendering import error_to_dict, times_to_dict
+
         left = iter(parts)
         below = self._below
         nodes, attempts, executions = (
@@ -348,7 +360,7 @@ class FlyteNodeExecution(RemoteExecutionBase[node_execution_pb2.NodeExecution]):
             "is_done": self.is_done,
             **times_to_dict(self.closure),
             "cache_status": cached.cache_status.name if cached else None,
-            "error": error_to_dict(self.closure.error),
+            "error": error_to_dict(self._closure_error),
             "problem": self.problem,
             "nodes": nodes,
             "attempts": attempts,

@@ -12,8 +12,6 @@ from flyteidl.admin import execution_pb2
 from flyte_remote_async.errors import NotSyncedError
 from flyte_remote_async.executions.base import RemoteExecutionBase
 from flyte_remote_async.executions.binding import bound
-from flyte_remote_async.executions.rendering import error_to_dict, times_to_dict
-from flyte_remote_async.models.executions import ExecutionClosure, ExecutionSpec
 from flyte_remote_async.models.identifiers import WorkflowExecutionIdentifier
 from flyte_remote_async.models.message import canonical_bytes, parse
 from flyte_remote_async.models.phases import WorkflowPhase
@@ -23,9 +21,11 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from flyte_remote_async.entities import FlyteWorkflow
-    from flyte_remote_async.executions.binding import ExecutionData, Remote
+    from flyte_remote_async.executions.binding import Remote
+    from flyte_remote_async.executions.data import ExecutionData
     from flyte_remote_async.executions.node import FlyteNodeExecution
     from flyte_remote_async.executions.tree import Part
+    from flyte_remote_async.models.executions import ExecutionClosure, ExecutionSpec
     from flyte_remote_async.models.outcomes import ExecutionError
     from flyte_remote_async.policy.sync_plan import Coverage
 
@@ -145,11 +145,15 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
     @functools.cached_property
     def closure(self) -> ExecutionClosure:
         """How far the execution is, and what came of it."""
+        from flyte_remote_async.models.executions import ExecutionClosure
+
         return ExecutionClosure.from_flyte_idl(self.to_flyte_idl().closure)
 
     @functools.cached_property
     def spec(self) -> ExecutionSpec:
         """What was launched, and how."""
+        from flyte_remote_async.models.executions import ExecutionSpec
+
         return ExecutionSpec.from_flyte_idl(self.to_flyte_idl().spec)
 
     @property
@@ -305,6 +309,8 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
         )
 
     def _to_dict(self, parts: list[dict[str, Any]]) -> dict[str, Any]:
+        from flyte_remote_async.executions.rendering import error_to_dict, times_to_dict
+
         closure, spec = self.closure, self.spec
         workflow = closure.workflow_id
         return {

@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, ClassVar
 
 from flyteidl.admin import execution_pb2
 
+from flyte_remote_async.models.closures import Closure
 from flyte_remote_async.models.common import Notification, QualityOfService, SecurityContext, optional_bool, texts
 from flyte_remote_async.models.identifiers import Identifier, NodeExecutionIdentifier, WorkflowExecutionIdentifier
 from flyte_remote_async.models.literals import literals_by_name
 from flyte_remote_async.models.outcomes import AbortMetadata, ExecutionError
 from flyte_remote_async.models.parsed import ParsedValue, value_in
 from flyte_remote_async.models.phases import ExecutionMode, OpenEnum, WorkflowPhase
-from flyte_remote_async.models.times import datetime_in, timedelta_in
+from flyte_remote_async.models.times import datetime_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from flyte_remote_async.models.literals import Literal
 
@@ -198,7 +199,7 @@ class ExecutionSpec(ParsedValue[execution_pb2.ExecutionSpec]):
         return self._message.execution_cluster_label.value
 
 
-class ExecutionClosure(ParsedValue[execution_pb2.ExecutionClosure]):
+class ExecutionClosure(Closure[execution_pb2.ExecutionClosure]):
     """How far an execution is, and how it ended (``admin.ExecutionClosure``)."""
 
     __slots__ = ()
@@ -208,11 +209,6 @@ class ExecutionClosure(ParsedValue[execution_pb2.ExecutionClosure]):
     def phase(self) -> WorkflowPhase:
         """How far it is."""
         return WorkflowPhase(self._message.phase)
-
-    @property
-    def error(self) -> ExecutionError | None:
-        """Why it failed; None when it did not."""
-        return value_in(ExecutionError, self._message, "error")
 
     @property
     def abort_metadata(self) -> AbortMetadata | None:
@@ -239,26 +235,6 @@ class ExecutionClosure(ParsedValue[execution_pb2.ExecutionClosure]):
     def computed_inputs(self) -> Mapping[str, Literal]:
         """The inputs that stand in the closure itself; most servers keep them elsewhere."""
         return literals_by_name(self._message.computed_inputs)
-
-    @property
-    def created_at(self) -> datetime | None:
-        """When it was created."""
-        return datetime_in(self._message, "created_at")
-
-    @property
-    def started_at(self) -> datetime | None:
-        """When it began to run; None before."""
-        return datetime_in(self._message, "started_at")
-
-    @property
-    def updated_at(self) -> datetime | None:
-        """When the control plane last heard of it."""
-        return datetime_in(self._message, "updated_at")
-
-    @property
-    def duration(self) -> timedelta | None:
-        """How long it ran; None before it has ended."""
-        return timedelta_in(self._message, "duration")
 
     @property
     def notifications(self) -> tuple[Notification, ...]:

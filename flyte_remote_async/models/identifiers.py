@@ -1,6 +1,6 @@
-"""Identities of the control plane: what an entity, execution, node, attempt or signal is called.
+"""Identities of the control plane: what an entity, execution, node or attempt is called.
 
-Plain frozen values, hashable and ordered by content. Source: ``flyteidl/core/identifier.proto``.
+Plain frozen values, hashable by content. Source: ``flyteidl/core/identifier.proto``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ __all__ = [
     "Identifier",
     "NodeExecutionIdentifier",
     "ResourceType",
-    "SignalIdentifier",
     "TaskExecutionIdentifier",
     "WorkflowExecutionIdentifier",
 ]
@@ -32,7 +31,7 @@ class ResourceType(OpenEnum):
     DATASET = 4
 
 
-@attrs.frozen(order=True)
+@attrs.frozen
 class Identifier:
     """The identity of a task, workflow or launch plan in one version (``core.Identifier``)."""
 
@@ -65,7 +64,7 @@ class Identifier:
         return f"{kind} {self.project}/{self.domain}/{self.name}{':' + self.version if self.version else ''}"
 
 
-@attrs.frozen(order=True)
+@attrs.frozen
 class WorkflowExecutionIdentifier:
     """The identity of an execution (``core.WorkflowExecutionIdentifier``)."""
 
@@ -89,7 +88,7 @@ class WorkflowExecutionIdentifier:
         return f"{self.project}/{self.domain}/{self.name}"
 
 
-@attrs.frozen(order=True)
+@attrs.frozen
 class NodeExecutionIdentifier:
     """The identity of a node of an execution (``core.NodeExecutionIdentifier``)."""
 
@@ -111,7 +110,7 @@ class NodeExecutionIdentifier:
         return f"{self.execution_id}/{self.node_id}"
 
 
-@attrs.frozen(order=True)
+@attrs.frozen
 class TaskExecutionIdentifier:
     """The identity of one attempt of a task (``core.TaskExecutionIdentifier``)."""
 
@@ -138,23 +137,3 @@ class TaskExecutionIdentifier:
 
     def __str__(self) -> str:
         return f"{self.node_execution_id}/{self.task_id.name}/{self.retry_attempt}"
-
-
-@attrs.frozen(order=True)
-class SignalIdentifier:
-    """The identity of a signal that a gate node waits for (``core.SignalIdentifier``)."""
-
-    signal_id: str
-    execution_id: WorkflowExecutionIdentifier
-
-    @classmethod
-    def from_flyte_idl(cls, p: identifier_pb2.SignalIdentifier) -> Self:
-        """Return the value of the protobuf message."""
-        return cls(p.signal_id, WorkflowExecutionIdentifier.from_flyte_idl(p.execution_id))
-
-    def to_flyte_idl(self) -> identifier_pb2.SignalIdentifier:
-        """Return the protobuf message."""
-        return identifier_pb2.SignalIdentifier(signal_id=self.signal_id, execution_id=self.execution_id.to_flyte_idl())
-
-    def __str__(self) -> str:
-        return f"{self.execution_id}/{self.signal_id}"

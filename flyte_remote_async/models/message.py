@@ -7,11 +7,9 @@ fields that a newer server added are in the bytes and come out of ``to_flyte_idl
 
 from __future__ import annotations
 
-import html
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import attrs
-from google.protobuf import json_format, text_format
 from google.protobuf.message import DecodeError as ProtobufDecodeError
 from google.protobuf.message import Message as ProtobufMessage
 
@@ -92,6 +90,8 @@ class MessageValue(Generic[M]):
         Enums are names, 64-bit integers are decimal strings, bytes are base64, times are RFC 3339 strings, durations
         are strings such as ``"1.5s"``. Source: the ProtoJSON format of protobuf.
         """
+        from google.protobuf import json_format  # seldom needed, and dear to import
+
         return json_format.MessageToDict(self.to_flyte_idl(), preserving_proto_field_name=True)
 
     def short_string(self) -> str:
@@ -103,10 +103,14 @@ class MessageValue(Generic[M]):
         return self.short_string()
 
     def __repr__(self) -> str:
+        from google.protobuf import text_format  # seldom needed, and dear to import
+
         text = text_format.MessageToString(self.to_flyte_idl(), as_one_line=True, as_utf8=True)
         return f"{type(self).__name__}({text if len(text) <= _REPR_LIMIT else text[:_REPR_LIMIT] + '…'})"
 
     def _repr_html_(self) -> str:
+        import html  # only notebooks ask for it
+
         return f"<pre>{html.escape(self.short_string())}</pre>"
 
 
@@ -114,5 +118,7 @@ _REPR_LIMIT = 300
 
 
 def _indented(message: ProtobufMessage) -> str:
+    from google.protobuf import text_format  # seldom needed, and dear to import
+
     text = text_format.MessageToString(message, print_unknown_fields=True, as_utf8=True)
     return "\n".join(f"  {line}" for line in text.splitlines())

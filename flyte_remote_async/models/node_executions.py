@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING, ClassVar
 from flyteidl.admin import node_execution_pb2
 from flyteidl.core import catalog_pb2
 
+from flyte_remote_async.models.closures import Closure
 from flyte_remote_async.models.identifiers import Identifier, TaskExecutionIdentifier, WorkflowExecutionIdentifier
 from flyte_remote_async.models.literals import literals_by_name
-from flyte_remote_async.models.outcomes import ExecutionError
 from flyte_remote_async.models.parsed import ParsedValue, value_in
 from flyte_remote_async.models.phases import CatalogCacheStatus, NodePhase
-from flyte_remote_async.models.times import datetime_in, timedelta_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime, timedelta
 
     from flyte_remote_async.models.literals import Literal
 
@@ -111,7 +109,7 @@ class NodeExecutionMetaData(ParsedValue[node_execution_pb2.NodeExecutionMetaData
         return self._message.is_eager
 
 
-class NodeExecutionClosure(ParsedValue[node_execution_pb2.NodeExecutionClosure]):
+class NodeExecutionClosure(Closure[node_execution_pb2.NodeExecutionClosure]):
     """How far a node is, and how it ended (``admin.NodeExecutionClosure``)."""
 
     __slots__ = ()
@@ -123,11 +121,6 @@ class NodeExecutionClosure(ParsedValue[node_execution_pb2.NodeExecutionClosure])
         return NodePhase(self._message.phase)
 
     @property
-    def error(self) -> ExecutionError | None:
-        """Why it failed; None when it did not."""
-        return value_in(ExecutionError, self._message, "error")
-
-    @property
     def output_uri(self) -> str:
         """Where its outputs are stored; empty when they are not."""
         return self._message.output_uri
@@ -136,26 +129,6 @@ class NodeExecutionClosure(ParsedValue[node_execution_pb2.NodeExecutionClosure])
     def output_data(self) -> Mapping[str, Literal]:
         """The outputs that stand in the closure itself; most servers keep them elsewhere."""
         return literals_by_name(self._message.output_data)
-
-    @property
-    def created_at(self) -> datetime | None:
-        """When it was created."""
-        return datetime_in(self._message, "created_at")
-
-    @property
-    def started_at(self) -> datetime | None:
-        """When it began to run; None before."""
-        return datetime_in(self._message, "started_at")
-
-    @property
-    def updated_at(self) -> datetime | None:
-        """When it last moved; failing and retried attempts do not move it."""
-        return datetime_in(self._message, "updated_at")
-
-    @property
-    def duration(self) -> timedelta | None:
-        """How long it ran; None before it has ended."""
-        return timedelta_in(self._message, "duration")
 
     @property
     def workflow_node_metadata(self) -> WorkflowExecutionIdentifier | None:

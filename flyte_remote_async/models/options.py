@@ -9,13 +9,18 @@ import attrs
 from flyteidl.core import security_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from flyteidl.admin import execution_pb2
 
 __all__ = ["LaunchOptions"]
 
 _NONE: Mapping[str, str] = MappingProxyType({})
+
+
+# Type checkers take no tuple of strings for the bare class `tuple`.
+def _to_tags(tags: Iterable[str]) -> tuple[str, ...]:
+    return tuple(tags)
 
 
 @attrs.frozen(kw_only=True)
@@ -41,7 +46,7 @@ class LaunchOptions:
     labels: Mapping[str, str] = _NONE
     annotations: Mapping[str, str] = _NONE
     envs: Mapping[str, str] = _NONE
-    tags: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    tags: tuple[str, ...] = attrs.field(default=(), converter=_to_tags)
     max_parallelism: int = 0
     overwrite_cache: bool = False
     interruptible: bool | None = None

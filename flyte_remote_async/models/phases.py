@@ -1,4 +1,4 @@
-"""Phases of executions, nodes and attempts, open to those that newer servers invent.
+"""Phases and kinds of executions, nodes and attempts, open to those that newer servers invent.
 
 Source: ``flyteidl/core/execution.proto``; which phases are terminal follows flyteadmin's ``common/executions.go`` and
 propeller: a node that is ``SKIPPED`` or ``RECOVERED`` has ended, an attempt in ``RETRYABLE_FAILED`` has not.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from typing import Self
 
-__all__ = ["CatalogCacheStatus", "ExecutionMode", "NodePhase", "OpenEnum", "TaskPhase", "WorkflowPhase"]
+__all__ = ["CatalogCacheStatus", "ExecutionMode", "NodeKind", "NodePhase", "OpenEnum", "TaskPhase", "WorkflowPhase"]
 
 
 class OpenEnum(enum.IntEnum):
@@ -29,6 +29,9 @@ class OpenEnum(enum.IntEnum):
     def is_known(self) -> bool:
         """Whether this version of the package knows the value."""
         return self._name_ in type(self).__members__
+
+    def __str__(self) -> str:
+        return self.name
 
     def __reduce_ex__(self, _protocol: object) -> tuple[type[Self], tuple[int]]:
         return type(self), (int(self),)
@@ -92,6 +95,21 @@ class TaskPhase(OpenEnum):
     def is_terminal(self) -> bool:
         """Whether the attempt has ended; an unknown phase has not."""
         return self in _ENDED_TASK
+
+
+class NodeKind(enum.StrEnum):
+    """What kind of node a node execution is."""
+
+    TASK = "task"
+    SUBWORKFLOW = "subworkflow"
+    DYNAMIC = "dynamic"
+    BRANCH = "branch"
+    ARRAY = "array"
+    GATE = "gate"
+    LAUNCH_PLAN = "launch_plan"
+    START = "start"
+    END = "end"
+    UNKNOWN = "unknown"
 
 
 class ExecutionMode(OpenEnum):

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from flyteidl.admin import task_execution_pb2
 from flyteidl.event import event_pb2
 
+from flyte_remote_async.models.closures import Closure
 from flyte_remote_async.models.literals import literals_by_name
-from flyte_remote_async.models.outcomes import ExecutionError, ExternalResource, LogContext, Reason, TaskLog
+from flyte_remote_async.models.outcomes import ExternalResource, LogContext, Reason, TaskLog
 from flyte_remote_async.models.parsed import ParsedValue, value_in
 from flyte_remote_async.models.phases import OpenEnum, TaskPhase
 from flyte_remote_async.models.structs import struct_to_dict
-from flyte_remote_async.models.times import datetime_in, timedelta_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime, timedelta
 
     from flyte_remote_async.models.literals import Literal
 
@@ -57,7 +56,7 @@ class TaskExecutionMetadata(ParsedValue[event_pb2.TaskExecutionMetadata]):
         return tuple(map(ExternalResource.from_flyte_idl, self._message.external_resources))
 
 
-class TaskExecutionClosure(ParsedValue[task_execution_pb2.TaskExecutionClosure]):
+class TaskExecutionClosure(Closure[task_execution_pb2.TaskExecutionClosure]):
     """How far an attempt is, and how it ended (``admin.TaskExecutionClosure``)."""
 
     __slots__ = ()
@@ -67,11 +66,6 @@ class TaskExecutionClosure(ParsedValue[task_execution_pb2.TaskExecutionClosure])
     def phase(self) -> TaskPhase:
         """How far it is."""
         return TaskPhase(self._message.phase)
-
-    @property
-    def error(self) -> ExecutionError | None:
-        """Why it failed; None when it did not."""
-        return value_in(ExecutionError, self._message, "error")
 
     @property
     def output_uri(self) -> str:
@@ -92,26 +86,6 @@ class TaskExecutionClosure(ParsedValue[task_execution_pb2.TaskExecutionClosure])
     def log_context(self) -> LogContext | None:
         """The pods that it ran in; None when nothing is said."""
         return value_in(LogContext, self._message, "log_context")
-
-    @property
-    def created_at(self) -> datetime | None:
-        """When it was created."""
-        return datetime_in(self._message, "created_at")
-
-    @property
-    def started_at(self) -> datetime | None:
-        """When it began to run; None before."""
-        return datetime_in(self._message, "started_at")
-
-    @property
-    def updated_at(self) -> datetime | None:
-        """When it last moved."""
-        return datetime_in(self._message, "updated_at")
-
-    @property
-    def duration(self) -> timedelta | None:
-        """How long it ran; None before it has ended."""
-        return timedelta_in(self._message, "duration")
 
     @property
     def custom_info(self) -> dict[str, Any]:

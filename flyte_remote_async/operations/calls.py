@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeVar
 
-import attrs
 from google.protobuf.message import Message
 
 from flyte_remote_async.errors import MalformedMessageError, RPCError
@@ -24,17 +23,17 @@ R = TypeVar("R", bound=Message)
 IN_PLACE_BYTES: Final = 256 * 1024
 
 
-@attrs.frozen
 class Calls:
     """Makes typed calls over a transport.
 
-    Attributes:
+    Args:
         transport: The way to the control plane.
         headers: Metadata that goes with each call.
     """
 
-    transport: Transport
-    headers: Metadata = ()
+    def __init__(self, transport: Transport, headers: Metadata = ()) -> None:
+        self._transport = transport
+        self._headers = headers
 
     async def __call__(self, method: Method[Q, R], request: Q, *, timeout: float | None = None) -> R:
         """Make one call.
@@ -64,8 +63,8 @@ class Calls:
     async def reply(self, method: Method[Q, R], request: Q, *, timeout: float | None = None) -> bytes:
         """Make one call and return the response as it came, unparsed; arguments and errors as for a call."""
         try:
-            reply = await self.transport.unary(
-                method, request.SerializeToString(), timeout=timeout, metadata=self.headers
+            reply = await self._transport.unary(
+                method, request.SerializeToString(), timeout=timeout, metadata=self._headers
             )
         except RPCError as error:
             error.entity = error.entity or subject_of(request)

@@ -14,7 +14,7 @@ import attrs
 from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
 
 from flyte_remote_async.errors import MalformedMessageError, OutputsUnavailableError, RPCError
-from flyte_remote_async.executions.binding import ExecutionData
+from flyte_remote_async.executions.data import ExecutionData
 from flyte_remote_async.models.identifiers import (
     Identifier,
     NodeExecutionIdentifier,

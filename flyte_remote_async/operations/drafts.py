@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 
     from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
 
-    from flyte_remote_async.entities import FlyteTask, FlyteWorkflow
-    from flyte_remote_async.executions.binding import ExecutionData, Remote
+    from flyte_remote_async.entities import FlyteLaunchPlan, FlyteNode, FlyteTask, FlyteWorkflow
+    from flyte_remote_async.executions.binding import Remote
+    from flyte_remote_async.executions.data import ExecutionData
     from flyte_remote_async.interface import TypedInterface
     from flyte_remote_async.models.identifiers import WorkflowExecutionIdentifier
     from flyte_remote_async.policy.sync_plan import Coverage
@@ -32,6 +34,23 @@ def present(value: T | None) -> T:
     """Return a value that the order of work has put there."""
     assert value is not None  # noqa: S101 - a wrong order would be a bug of this package
     return value
+
+
+_NO_NODES: Final[Mapping[str, FlyteNode]] = MappingProxyType({})
+
+
+def _by_id(workflow: FlyteWorkflow) -> Mapping[str, FlyteNode]:
+    nodes = (*workflow.nodes, *filter(None, (workflow.failure_node,)))
+    return {node.id: node for node in nodes}
+
+
+def _interface_of(node: FlyteNode) -> TypedInterface | None:
+    entity: FlyteTask | FlyteWorkflow | FlyteLaunchPlan | None = None
+    if node.task_node is not None:
+        entity = node.task_node.flyte_task
+    elif node.workflow_node is not None:
+        entity = node.workflow_node.flyte_workflow or node.workflow_node.flyte_launch_plan
+    return entity.interface if entity else None
 
 
 @attrs.frozen
@@ -61,7 +80,10 @@ class ExecutionDraft:
     message: execution_pb2.Execution | None = None
     nodes: list[NodeDraft] | None = None
     data: ExecutionData | None = None
+    definitions: Mapping[str, FlyteNode] = _NO_NODES
     snapshot: FlyteWorkflowExecution | None = None
+    # Ids of the nodes whose level was asked for.
+    parents: set[str] = attrs.field(factory=set)
 
     @property
     def is_final(self) -> bool:
@@ -72,6 +94,17 @@ class ExecutionDraft:
     def old_nodes(self) -> Mapping[str, FlyteNodeExecution]:
         """The top-level nodes of the snapshot before."""
         return {} if self.old is None or not self.old.has_nodes else self.old.node_executions
+
+    @property
+    def workflow_id(self) -> Identifier:
+        """The workflow that it runs."""
+        return Identifier.from_flyte_idl(present(self.message).closure.workflow_id)
+
+    def define(self, context: Context) -> None:
+        """Take in the definitions of the top-level nodes, where they were read."""
+        workflow = context.workflows.get(self.workflow_id) if self.message else None
+        if workflow is not None:
+            self.definitions = _by_id(workflow)
 
     def is_within(self, id: WorkflowExecutionIdentifier) -> bool:
         """Whether this is the execution of that name, or one below it."""
@@ -88,14 +121,13 @@ class ExecutionDraft:
             return
         nodes = None if self.nodes is None else tuple(present(node.snapshot) for node in self.nodes)
         settled = self.is_final and nodes is not None and all(node.covers(context.wanted) for node in nodes)
-        workflow_id = Identifier.from_flyte_idl(self.message.closure.workflow_id)
         self.snapshot = FlyteWorkflowExecution.from_flyte_idl(
             self.message,
             remote=context.remote,
             type_hints=self.old.type_hints if self.old else None,
             nodes=nodes,
             covers=context.wanted if settled else None,
-            workflow=context.workflows.get(workflow_id),
+            workflow=context.workflows.get(self.workflow_id),
             data=self.data,
         )
 
@@ -105,14 +137,20 @@ class NodeDraft:
     """A node whose subtree is being read; what is None was not read (yet)."""
 
     message: node_execution_pb2.NodeExecution
-    execution: ExecutionDraft
+    owner: ExecutionDraft | NodeDraft
     old: FlyteNodeExecution | None
+    execution: ExecutionDraft = attrs.field(init=False)
     nodes: list[NodeDraft] | None = None
     attempts: list[task_execution_pb2.TaskExecution] | None = None
     child: ExecutionDraft | None = None
     problem: str | None = None
     data: ExecutionData | None = None
+    definition: FlyteNode | None = None
+    definitions: Mapping[str, FlyteNode] = _NO_NODES
     snapshot: FlyteNodeExecution | None = None
+
+    def __attrs_post_init__(self) -> None:
+        self.execution = self.owner.execution if isinstance(self.owner, NodeDraft) else self.owner
 
     @property
     def is_final(self) -> bool:
@@ -129,6 +167,17 @@ class NodeDraft:
         """The nodes below it in the snapshot before."""
         return {} if self.old is None or not self.old.has_nodes else self.old.subworkflow_node_executions
 
+    def define(self, context: Context) -> None:  # noqa: ARG002 - an execution needs it
+        """Take in the definition of the node and of those below it; that of what is above was taken in before."""
+        spec_id = self.message.metadata.spec_node_id or self.message.id.node_id
+        self.definition = self.owner.definitions.get(spec_id)
+        branch = self.definition.branch_node if self.definition else None
+        workflow = self.definition.workflow_node if self.definition else None
+        if branch is not None:
+            self.definitions = {node.id: node for node in branch.nodes}
+        elif workflow is not None and workflow.flyte_workflow is not None:
+            self.definitions = _by_id(workflow.flyte_workflow)
+
     def make(self, context: Context) -> None:
         """Make the snapshot; those of what is below it are there."""
         if self.snapshot is not None:
@@ -143,7 +192,7 @@ class NodeDraft:
             interface=self._interface(context),
         )
         if self._is_settled(below, context.wanted):
-            below = attrs.evolve(below, covers=context.wanted)
+            below = below._replace(covers=context.wanted)
         self.snapshot = FlyteNodeExecution.from_flyte_idl(
             self.message, remote=context.remote, below=below, data=self.data
         )
@@ -158,7 +207,7 @@ class NodeDraft:
             return task.interface if task else None
         if self.child and self.child.snapshot and self.child.snapshot.flyte_workflow:
             return self.child.snapshot.flyte_workflow.interface
-        return None
+        return _interface_of(self.definition) if self.definition else None
 
     def _is_settled(self, below: Below, wanted: Coverage) -> bool:
         if not self.is_final or below.problem is not None:

@@ -21,6 +21,7 @@ from flyte_remote_async.errors import (
     DeadlineExceededError,
     InternalError,
     InvalidInputsError,
+    MalformedMessageError,
     NotFoundError,
     RPCCancelledError,
     RPCError,
@@ -28,7 +29,7 @@ from flyte_remote_async.errors import (
     UnknownError,
 )
 from flyte_remote_async.models.identifiers import ResourceType, WorkflowExecutionIdentifier
-from flyte_remote_async.operations.inputs import check_given, encode_inputs
+from flyte_remote_async.operations.inputs import encode_inputs, problems_of
 from flyte_remote_async.policy.names import RANDOM_BYTES, execution_name, problem_of_name
 from flyte_remote_async.transport.methods import CREATE_EXECUTION, TERMINATE_EXECUTION
 
@@ -74,7 +75,7 @@ class Launcher:
         project: str,
         domain: str,
         hints: Mapping[str, Any],
-        options: LaunchOptions,
+        options: LaunchOptions | None,
     ) -> execution_pb2.Execution:
         """Launch an entity and return the execution.
 
@@ -85,7 +86,7 @@ class Launcher:
             project: Where it runs, when there is no id.
             domain: Where it runs, when there is no id.
             hints: Input name to Python type, where the value alone does not tell.
-            options: How it is launched.
+            options: How it is launched; None leaves all to the launch plan and the server.
 
         Raises:
             InvalidInputsError: The inputs do not fit; nothing was sent.
@@ -106,7 +107,8 @@ class Launcher:
             project=id.project, domain=id.domain, name=id.name, org=id.org, inputs=literals
         )
         request.spec.launch_plan.CopyFrom(_launched(entity).to_flyte_idl())
-        options.apply_to(request.spec)
+        if options is not None:
+            options.apply_to(request.spec)
         return await self._create(request, id)
 
     async def _check(
@@ -114,19 +116,22 @@ class Launcher:
     ) -> literals_pb2.LiteralMap:
         what = str(entity.id)
         if isinstance(entity, FlyteTask):
-            literals = await encode_inputs(what, entity.interface.inputs, inputs, hints)
-            missing = [name for name in entity.interface.inputs if name not in inputs]
-            if missing:
-                raise InvalidInputsError(what, dict.fromkeys(missing, "it is missing; a task has no default inputs"))
-            return literals
+            declared = entity.interface.inputs
+            missing = {
+                name: f"it is missing, and a task has no default inputs; its type is {variable.type}"
+                for name, variable in declared.items()
+                if name not in inputs
+            }
+            return await encode_inputs(what, declared, inputs, hints, missing)
         if isinstance(entity, FlyteWorkflow):
             # What the workflow alone tells is told before anything is read; what is required, its launch plan tells.
             literals = await encode_inputs(what, entity.interface.inputs, inputs, hints)
-            check_given(await self._default_launch_plan(entity), inputs)
+            problems = problems_of(await self._default_launch_plan(entity), inputs)
+            if problems:
+                raise InvalidInputsError(what, problems)
             return literals
         declared = {name: parameter.var for name, parameter in entity.expected_inputs.items()}
-        check_given(entity, inputs)
-        return await encode_inputs(what, declared, inputs, hints)
+        return await encode_inputs(what, declared, inputs, hints, problems_of(entity, inputs))
 
     async def _default_launch_plan(self, workflow: FlyteWorkflow) -> FlyteLaunchPlan:
         try:
@@ -156,7 +161,19 @@ class Launcher:
         except RPCError as error:
             error.entity = str(id)
             raise
-        return await self.reader.execution(id)
+        except MalformedMessageError as error:
+            # The server answered OK, so it is there.
+            return await self._created(id, error)
+        return await self._created(id)
+
+    async def _created(
+        self, id: WorkflowExecutionIdentifier, cause: MalformedMessageError | None = None
+    ) -> execution_pb2.Execution:
+        try:
+            return await self.reader.execution(id)
+        except RPCError as error:
+            error.details += f"; it was created all the same: look for it by its name, {id.name!r}"
+            raise error from cause
 
     async def _recover(self, id: WorkflowExecutionIdentifier, failure: RPCError) -> execution_pb2.Execution:
         try:

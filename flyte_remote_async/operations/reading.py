@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import attrs
 from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
 
 from flyte_remote_async.errors import MalformedMessageError
-from flyte_remote_async.policy.filters import filters_text
 from flyte_remote_async.transport.methods import GET_EXECUTION, LIST_NODE_EXECUTIONS, LIST_TASK_EXECUTIONS
 
 if TYPE_CHECKING:
@@ -57,11 +55,15 @@ async def pages(calls: Calls, method: Method[Any, Any], request: Message) -> Asy
         request.token = page.token  # type: ignore[attr-defined] # every list request has one
 
 
-@attrs.frozen
 class Reader:
-    """Reads executions, nodes and attempts as protobuf messages."""
+    """Reads executions, nodes and attempts as protobuf messages.
 
-    calls: Calls
+    Args:
+        calls: Makes the calls.
+    """
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
 
     async def execution(
         self,
@@ -76,7 +78,7 @@ class Reader:
             timeout: Seconds that the call may take.
         """
         request = execution_pb2.WorkflowExecutionGetRequest(id=id.to_flyte_idl())
-        return await self.calls(GET_EXECUTION, request, timeout=timeout)
+        return await self._calls(GET_EXECUTION, request, timeout=timeout)
 
     async def nodes(
         self, execution_id: WorkflowExecutionIdentifier, parent: str = "", *, filters: Sequence[Filter] = ()
@@ -92,13 +94,13 @@ class Reader:
             workflow_execution_id=execution_id.to_flyte_idl(),
             unique_parent_id=parent,
             limit=PAGE,
-            filters=filters_text(filters),
+            filters="+".join(map(str, filters)),
         )
         # Without an order the pages of a level could overlap.
         request.sort_by.key = "created_at"
         request.sort_by.direction = request.sort_by.ASCENDING
         found: dict[str, node_execution_pb2.NodeExecution] = {}
-        async for page in pages(self.calls, LIST_NODE_EXECUTIONS, request):
+        async for page in pages(self._calls, LIST_NODE_EXECUTIONS, request):
             # A node that is on two pages was read again: the later row is the newer.
             found.update({node.id.node_id: node for node in page.node_executions})  # type: ignore[attr-defined]
         return list(found.values())
@@ -113,6 +115,6 @@ class Reader:
         request.sort_by.key = "created_at"
         request.sort_by.direction = request.sort_by.ASCENDING
         found = {}
-        async for page in pages(self.calls, LIST_TASK_EXECUTIONS, request):
+        async for page in pages(self._calls, LIST_TASK_EXECUTIONS, request):
             found.update({(a.id.task_id.name, a.id.retry_attempt): a for a in page.task_executions})  # type: ignore[attr-defined]
         return sorted(found.values(), key=lambda attempt: attempt.id.retry_attempt)

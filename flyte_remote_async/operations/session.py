@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 from typing import TYPE_CHECKING, Final
 
 import anyio
 import anyio.to_thread
-import attrs
 
 from flyte_remote_async.errors import ConfigError
-from flyte_remote_async.operations.calls import Calls
-from flyte_remote_async.operations.data import DataReader
-from flyte_remote_async.operations.definitions import Definitions
-from flyte_remote_async.operations.fetch import Fetcher
-from flyte_remote_async.operations.launch import Launcher
-from flyte_remote_async.operations.reading import Reader
 from flyte_remote_async.policy.retry import RetryPolicy
 from flyte_remote_async.transport.connect import connect, wrap
 from flyte_remote_async.transport.target import Target
@@ -25,6 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flyte_remote_async.config import Config
+    from flyte_remote_async.operations.data import DataReader
+    from flyte_remote_async.operations.definitions import Definitions
+    from flyte_remote_async.operations.fetch import Fetcher
+    from flyte_remote_async.operations.launch import Launcher
     from flyte_remote_async.transport.base import Transport
 
 __all__ = ["Session", "open_session"]
@@ -33,31 +32,62 @@ __all__ = ["Session", "open_session"]
 _READS_AT_ONCE: Final = 32
 
 
-@attrs.frozen
 class Session:
-    """What an open remote is made of.
+    """What an open remote is made of; operations that a program does not use are not even imported.
 
-    Attributes:
+    Args:
         config: How it was set up.
         transport: The way to the control plane.
+
+    Attributes:
         calls: Makes typed calls over it.
-        fetcher: Reads entities.
-        definitions: Reads entities that never change, once.
         reader: Reads executions, nodes and attempts.
-        data: Reads inputs and outputs.
-        launcher: Launches and terminates.
-        reads: Bounds the reads at one time.
+        closing: Is set when the remote is closed, for those who wait between two calls.
     """
 
-    config: Config
-    transport: Transport
-    calls: Calls
-    fetcher: Fetcher
-    definitions: Definitions
-    reader: Reader
-    data: DataReader
-    launcher: Launcher
-    reads: anyio.CapacityLimiter
+    def __init__(self, config: Config, transport: Transport) -> None:
+        from flyte_remote_async.operations.calls import Calls
+        from flyte_remote_async.operations.reading import Reader
+
+        self.config = config
+        self.transport = transport
+        self.calls = Calls(transport, config.headers)
+        self.reader = Reader(self.calls)
+        # Not anyio's: making one imports its backend, and a program that never waits need not pay for that.
+        self.closing = asyncio.Event()
+
+    @functools.cached_property
+    def reads(self) -> anyio.CapacityLimiter:
+        """Bounds the reads of trees at one time."""
+        return anyio.CapacityLimiter(_READS_AT_ONCE)
+
+    @functools.cached_property
+    def fetcher(self) -> Fetcher:
+        """Reads entities."""
+        from flyte_remote_async.operations.fetch import Fetcher
+
+        return Fetcher(self.calls)
+
+    @functools.cached_property
+    def definitions(self) -> Definitions:
+        """Reads entities that never change, once."""
+        from flyte_remote_async.operations.definitions import Definitions
+
+        return Definitions(self.fetcher)
+
+    @functools.cached_property
+    def data(self) -> DataReader:
+        """Reads inputs and outputs."""
+        from flyte_remote_async.operations.data import DataReader
+
+        return DataReader(self.calls, self.definitions, self.config.max_message_bytes, self.config.timeouts.data)
+
+    @functools.cached_property
+    def launcher(self) -> Launcher:
+        """Launches and terminates."""
+        from flyte_remote_async.operations.launch import Launcher
+
+        return Launcher(self.calls, self.reader, self.definitions)
 
 
 async def open_session(config: Config, channel: Callable[[], Transport] | None) -> Session:
@@ -77,7 +107,7 @@ async def open_session(config: Config, channel: Callable[[], Transport] | None) 
         transport = connect(
             target,
             backend=config.transport,
-            tls=await anyio.to_thread.run_sync(_tls, config),
+            tls=await _tls(config),
             timeouts=config.timeouts,
             policy=policy,
             max_message_bytes=config.max_message_bytes,
@@ -90,27 +120,18 @@ async def open_session(config: Config, channel: Callable[[], Transport] | None) 
             policy=policy,
             max_message_bytes=config.max_message_bytes,
         )
-    calls = Calls(transport, config.headers)
-    fetcher = Fetcher(calls)
-    definitions, reader = Definitions(fetcher), Reader(calls)
-    return Session(
-        config=config,
-        transport=transport,
-        calls=calls,
-        fetcher=fetcher,
-        definitions=definitions,
-        reader=reader,
-        data=DataReader(calls, definitions, config.max_message_bytes, config.timeouts.data),
-        launcher=Launcher(calls, reader, definitions),
-        reads=anyio.CapacityLimiter(_READS_AT_ONCE),
-    )
+    return Session(config, transport)
 
 
-def _tls(config: Config) -> TLSOptions:
+async def _tls(config: Config) -> TLSOptions:
+    names = ("ca_cert_file", "client_cert_file", "client_key_file")
+    files: dict[str, bytes | None] = dict.fromkeys(names)
+    if any(getattr(config, name) for name in names):
+        files = await anyio.to_thread.run_sync(lambda: {name: _file(name, getattr(config, name)) for name in names})
     return TLSOptions(
-        ca_cert=_file("ca_cert_file", config.ca_cert_file),
-        client_cert=_file("client_cert_file", config.client_cert_file),
-        client_key=_file("client_key_file", config.client_key_file),
+        ca_cert=files["ca_cert_file"],
+        client_cert=files["client_cert_file"],
+        client_key=files["client_key_file"],
         server_name=config.server_name,
         verify=not config.insecure_skip_verify,
     )

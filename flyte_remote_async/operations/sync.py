@@ -24,8 +24,10 @@ from flyte_remote_async.errors import (
     UnknownError,
 )
 from flyte_remote_async.executions.node import evidence_of
+from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
 from flyte_remote_async.models.identifiers import Identifier, NodeExecutionIdentifier, WorkflowExecutionIdentifier
 from flyte_remote_async.models.message import canonical_bytes
+from flyte_remote_async.models.phases import NodePhase
 from flyte_remote_async.operations.drafts import Context, ExecutionDraft, NodeDraft, present
 from flyte_remote_async.operations.tasks import task_group
 from flyte_remote_async.policy.sync_plan import changed_since, needs_of
@@ -39,13 +41,10 @@ if TYPE_CHECKING:
     from flyte_remote_async.entities import FlyteTask, FlyteWorkflow
     from flyte_remote_async.executions.binding import Remote
     from flyte_remote_async.executions.node import FlyteNodeExecution
-    from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
-    from flyte_remote_async.operations.data import DataReader
-    from flyte_remote_async.operations.definitions import Definitions
-    from flyte_remote_async.operations.reading import Reader
+    from flyte_remote_async.operations.session import Session
     from flyte_remote_async.policy.sync_plan import Coverage
 
-__all__ = ["Look"]
+__all__ = ["Look", "sync"]
 
 # These say something of the node; the others say that the control plane cannot be asked, which is for the caller.
 _OF_THE_NODE: Final = (
@@ -62,25 +61,43 @@ _OF_THE_NODE: Final = (
 _STRIDE: Final = 200
 
 
+async def sync(
+    session: Session, remote: Remote, execution: FlyteWorkflowExecution, *, sync_nodes: bool, wanted: Coverage
+) -> FlyteWorkflowExecution:
+    """Return a new snapshot of an execution; the same one when it has ended and holds all that is wanted.
+
+    Args:
+        session: The parts of the remote.
+        remote: What the snapshots are bound to.
+        execution: The snapshot before.
+        sync_nodes: Whether to read the nodes.
+        wanted: What is to be read along with the nodes.
+
+    Raises:
+        RPCError: The control plane could not be asked.
+        ClientStateError: The remote is closed, or used from the wrong loop or process.
+    """
+    if execution.is_done and (not sync_nodes or execution.covers(wanted)):
+        return execution
+    if sync_nodes:
+        return await Look(session, remote, wanted).at(execution)
+    message = await session.reader.execution(execution.id)
+    return FlyteWorkflowExecution.from_flyte_idl(message, remote=remote, type_hints=execution.type_hints)
+
+
 @attrs.define(eq=False)
 class Look:
     """One look at an execution and all that is below it.
 
     Attributes:
-        reader: Reads executions, nodes and attempts.
-        definitions: Reads workflows and tasks.
-        data: Reads inputs and outputs.
+        session: The parts of the remote.
         remote: What the snapshots are bound to.
         wanted: What is to be read along with the nodes.
-        limiter: Bounds the reads at one time.
     """
 
-    reader: Reader
-    definitions: Definitions
-    data: DataReader
+    session: Session
     remote: Remote
     wanted: Coverage
-    limiter: anyio.CapacityLimiter
     _drafts: list[ExecutionDraft | NodeDraft] = attrs.field(factory=list, init=False)
     _tasks: dict[Identifier, FlyteTask | None] = attrs.field(factory=dict, init=False)
     _workflows: dict[Identifier, FlyteWorkflow | None] = attrs.field(factory=dict, init=False)
@@ -102,7 +119,10 @@ class Look:
         async with task_group() as group:
             group.start_soon(self._read_execution, group, root)
         context = Context(self.remote, self.wanted, self._tasks, self._workflows)
-        # What is below was found after what is above, so this goes from the leaves up.
+        # What is below was found after what is above: definitions go down, and snapshots are made from the leaves up.
+        if self.wanted.definitions:
+            for draft in self._drafts:
+                draft.define(context)
         for count, draft in enumerate(reversed(self._drafts), 1):
             draft.make(context)
             if count % _STRIDE == 0:
@@ -113,8 +133,10 @@ class Look:
 
     async def _read_execution(self, group: TaskGroup, draft: ExecutionDraft) -> None:
         self._drafts.append(draft)
+        if draft.message is None and draft.old is not None and draft.old.is_done:
+            draft.message = draft.old.to_flyte_idl()
         if draft.message is None:
-            draft.message = await self._ask(draft.node, self.reader.execution, draft.id)
+            draft.message = await self._ask(draft.node, self.session.reader.execution, draft.id)
             if draft.message is None:
                 return
         if draft.is_final and draft.old is not None and draft.old.covers(self.wanted):
@@ -131,7 +153,9 @@ class Look:
         before = owner.old_nodes
         filters = () if owner.is_final else changed_since(node.closure.updated_at for node in before.values())
         parent_id = parent.message.id.node_id if parent else ""
-        rows = await self._ask(parent or execution.node, self.reader.nodes, execution.id, parent_id, filters=filters)
+        rows = await self._ask(
+            parent or execution.node, self.session.reader.nodes, execution.id, parent_id, filters=filters
+        )
         if rows is None:
             return
         # Under a filter the server leaves out what did not move.
@@ -139,26 +163,27 @@ class Look:
         level.update({row.id.node_id: row for row in rows})
         owner.nodes = []
         for count, (node_id, message) in enumerate(level.items(), 1):
-            owner.nodes.append(self._start_node(group, execution, message, before.get(node_id)))
+            owner.nodes.append(self._start_node(group, owner, message, before.get(node_id)))
             if count % _STRIDE == 0:
                 await anyio.lowlevel.checkpoint()
 
     def _start_node(
         self,
         group: TaskGroup,
-        execution: ExecutionDraft,
+        owner: ExecutionDraft | NodeDraft,
         message: node_execution_pb2.NodeExecution | None,
         old: FlyteNodeExecution | None,
     ) -> NodeDraft:
-        unmoved = message is None or (old is not None and canonical_bytes(message) == old.serialize_to_string())
-        draft = NodeDraft(present(old).to_flyte_idl() if message is None else message, execution, old)
+        unmoved = message is None or (old is not None and _says_nothing_new(message, old))
+        row = present(old).to_flyte_idl() if unmoved else present(message)
+        draft = NodeDraft(row, owner, old)
         self._drafts.append(draft)
         if unmoved and old is not None and old.covers(self.wanted):
             draft.snapshot = old
             return draft
         needs = needs_of(evidence_of(draft.message), self.wanted)
         if needs.children:
-            group.start_soon(self._read_level, group, execution, draft)
+            self._start_level(group, draft)
         if needs.attempts:
             group.start_soon(self._read_attempts, group, draft)
         if needs.execution:
@@ -166,6 +191,15 @@ class Look:
         if not needs.attempts:
             self._start_data(group, draft)
         return draft
+
+    def _start_level(self, group: TaskGroup, draft: NodeDraft) -> None:
+        node_id, parents = draft.message.id.node_id, draft.execution.parents
+        if not node_id or node_id in parents:
+            # The empty id asks for the top level again, and that of another parent for a level that is read: for ever.
+            draft.problem = f"its id {node_id!r} is empty or another parent's, so what is below it cannot be asked for"
+            return
+        parents.add(node_id)
+        group.start_soon(self._read_level, group, draft.execution, draft)
 
     def _start_data(self, group: TaskGroup, draft: NodeDraft) -> None:
         if self.wanted.io and draft.message.input_uri:
@@ -185,7 +219,7 @@ class Look:
 
     async def _read_attempts(self, group: TaskGroup, draft: NodeDraft) -> None:
         draft.attempts = await self._ask(
-            draft, self.reader.attempts, NodeExecutionIdentifier.from_flyte_idl(draft.message.id)
+            draft, self.session.reader.attempts, NodeExecutionIdentifier.from_flyte_idl(draft.message.id)
         )
         if self.wanted.definitions and draft.attempts:
             for id in {Identifier.from_flyte_idl(attempt.id.task_id) for attempt in draft.attempts}:
@@ -196,25 +230,25 @@ class Look:
     async def _read_task(self, id: Identifier) -> None:
         if id not in self._tasks:
             self._tasks[id] = None
-            self._tasks[id] = await self._try(self.definitions.task, id)
+            self._tasks[id] = await self._try(self.session.definitions.task, id)
 
     async def _read_workflow(self, id: Identifier) -> None:
         if id not in self._workflows:
             self._workflows[id] = None
-            self._workflows[id] = await self._try(self.definitions.workflow, id)
+            self._workflows[id] = await self._try(self.session.definitions.workflow, id)
 
     async def _read_execution_data(self, draft: ExecutionDraft) -> None:
-        draft.data = await self._try(self.data.of_execution, present(draft.message))
+        draft.data = await self._try(self.session.data.of_execution, present(draft.message))
 
     async def _read_node_data(self, draft: NodeDraft) -> None:
-        draft.data = await self._try(self.data.of_node, draft.message, draft.task_id)
+        draft.data = await self._try(self.session.data.of_node, draft.message, draft.task_id)
 
     # --- asking -------------------------------------------------------------------------------------------------
 
     async def _ask(self, node: NodeDraft | None, read: Callable[..., Awaitable[Any]], *args: Any, **named: Any) -> Any:
         """Return what a read gives; None, with the problem noted on the node, when the node is what is wrong."""
         try:
-            async with self.limiter:
+            async with self.session.reads:
                 return await read(*args, **named)
         except _OF_THE_NODE as error:
             if node is None:
@@ -225,7 +259,13 @@ class Look:
     async def _try(self, read: Callable[..., Awaitable[Any]], *args: Any) -> Any:
         """Return what a read gives that the tree can do without; None when it cannot be had now."""
         try:
-            async with self.limiter:
+            async with self.session.reads:
                 return await read(*args)
-        except RPCError:
+        except (RPCError, MalformedMessageError):
             return None
+
+
+def _says_nothing_new(message: node_execution_pb2.NodeExecution, old: FlyteNodeExecution) -> bool:
+    # A node that has ended does not run again: a row that says so comes from a replica that lags behind.
+    lags = old.is_done and not NodePhase(message.closure.phase).is_terminal
+    return lags or canonical_bytes(message) == old.serialize_to_string()

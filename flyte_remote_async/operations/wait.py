@@ -12,36 +12,22 @@ from typing import TYPE_CHECKING, Final
 import anyio
 import attrs
 
-from flyte_remote_async.errors import (
-    AbortedError,
-    DeadlineExceededError,
-    InternalError,
-    NotFoundError,
-    ResourceExhaustedError,
-    RPCCancelledError,
-    UnavailableError,
-    UnknownError,
-    WaitTimeoutError,
-)
+from flyte_remote_async.errors import NotFoundError, RPCError, WaitTimeoutError
+from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
+from flyte_remote_async.operations.sync import Look
 from flyte_remote_async.policy.backoff import Backoff
+from flyte_remote_async.policy.retry import is_passing
+from flyte_remote_async.policy.sync_plan import Coverage
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Callable
 
-    from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
+    from flyte_remote_async.executions.binding import Remote
+    from flyte_remote_async.operations.session import Session
     from flyte_remote_async.policy.backoff import Pause
 
-__all__ = ["Waiter", "pause_of"]
-
-_PASSING: Final = (
-    UnavailableError,
-    DeadlineExceededError,
-    ResourceExhaustedError,
-    AbortedError,
-    InternalError,
-    UnknownError,
-    RPCCancelledError,
-)
+__all__ = ["Waiter", "wait"]
 
 # Seconds that the look at the deadline may take.
 _LAST_LOOK: Final = 1.0
@@ -57,11 +43,13 @@ class Waiter:
     Attributes:
         look: Returns the execution as it is now, status alone, within some seconds.
         finish: Returns the snapshot that the waiter gets, for an execution that has ended.
+        closing: Is set when the remote is closed: then the next look comes at once, and says so.
         pause: How long to pause before the second look.
     """
 
     look: Callable[[float | None], Awaitable[FlyteWorkflowExecution]]
     finish: Callable[[FlyteWorkflowExecution], Awaitable[FlyteWorkflowExecution]]
+    closing: asyncio.Event
     pause: Pause
     last_error: Exception | None = None
     _not_found: int = 0
@@ -93,33 +81,84 @@ class Waiter:
                     return await self.finish(execution)
                 self.last_error = None
                 self._not_found = 0
-            except _PASSING as error:
-                self.last_error = error
-            except NotFoundError as error:
-                self._not_found += 1
-                if not seen or self._not_found >= _NOT_FOUND_LOOKS:
-                    raise
-                self.last_error = error
+            except RPCError as error:
+                self._judge(error, seen=seen)
             seen = seen or self.last_error is None
             left = None if deadline is None else deadline - anyio.current_time()
             if left is not None and left <= 0:
                 raise self._timed_out(execution, timeout)
-            await anyio.sleep(self.pause.length(random.random, left))
+            with anyio.move_on_after(self.pause.length(random.random, left)):
+                await self.closing.wait()
             moved = execution.serialize_to_string() != before.serialize_to_string()
             self.pause = self.pause.next(moved=moved)
 
+    def _judge(self, error: RPCError, *, seen: bool) -> None:
+        """Note an error that may pass; raise one that will not."""
+        if isinstance(error, NotFoundError):
+            self._not_found += 1
+            lasts = not seen or self._not_found >= _NOT_FOUND_LOOKS
+        else:
+            self._not_found = 0
+            lasts = not is_passing(error)
+        if lasts:
+            raise error
+        self.last_error = error
+
     def _timed_out(self, execution: FlyteWorkflowExecution, timeout: float | None) -> WaitTimeoutError:
-        message = (
-            f"{execution.description} did not end within {timeout:g} seconds: it is {execution.phase.name}; "
-            "it goes on, and can be waited for again"
-        )
+        if execution.is_done:
+            message = f"{execution.description} has {execution.phase.name}, but its nodes could not be read in time"
+        else:
+            message = (
+                f"{execution.description} did not end within {timeout:g} seconds: it is {execution.phase.name}; "
+                "it goes on, and can be waited for again"
+            )
         if self.last_error is not None:
             message += f"; the last look failed: {self.last_error}"
         return WaitTimeoutError(message, execution=execution, last_error=self.last_error)
 
 
-def pause_of(poll_interval: float | None) -> Pause:
-    """Return the first pause for an interval in seconds; None adapts to how the execution moves."""
+async def wait(
+    session: Session,
+    remote: Remote,
+    execution: FlyteWorkflowExecution,
+    *,
+    timeout: float | None,
+    poll_interval: float | None,
+    sync_nodes: bool,
+) -> FlyteWorkflowExecution:
+    """Return an execution when it has ended.
+
+    Args:
+        session: The parts of the remote.
+        remote: What the snapshots are bound to.
+        execution: The last snapshot.
+        timeout: Seconds to wait at most, all told; None waits as long as it takes.
+        poll_interval: Seconds between two looks; None adapts to how the execution moves.
+        sync_nodes: Whether the nodes are read at the end.
+
+    Raises:
+        WaitTimeoutError: It did not end in time.
+        RPCError: The control plane refuses to tell.
+        ClosedError: The remote was closed.
+    """
+
+    async def look(left: float | None) -> FlyteWorkflowExecution:
+        if execution.is_done:
+            return execution
+        message = await session.reader.execution(execution.id, timeout=left)
+        return FlyteWorkflowExecution.from_flyte_idl(message, remote=remote, type_hints=execution.type_hints)
+
+    async def finish(ended: FlyteWorkflowExecution) -> FlyteWorkflowExecution:
+        if not sync_nodes or ended.covers(Coverage()):
+            return ended
+        return await Look(session, remote, Coverage()).at(execution, ended.to_flyte_idl())
+
+    waiter = Waiter(look, finish, session.closing, _first_pause(poll_interval))
+    seen = execution.closure.created_at is not None
+    return await waiter.wait(execution, seen=seen, timeout=timeout)
+
+
+def _first_pause(poll_interval: float | None) -> Pause:
     if poll_interval is None:
         return Backoff(initial=0.2, factor=1.2, longest=30.0, jitter=0.1).first()
     return Backoff(initial=poll_interval, factor=1.0, longest=poll_interval, jitter=0.0).first()

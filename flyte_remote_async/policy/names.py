@@ -15,14 +15,14 @@ __all__ = ["RANDOM_BYTES", "execution_name", "problem_of_name"]
 # 19 letters of five bits each.
 RANDOM_BYTES: Final = 12
 _LONGEST: Final = 63
-_NAME: Final = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
+_NAME: Final = r"[a-z]([a-z0-9-]*[a-z0-9])?"
 
 
 def problem_of_name(name: str) -> str | None:
     """Return why Flyte cannot run an execution of that name; None when it can."""
     if len(name) > _LONGEST:
         return f"it has {len(name)} characters, and {_LONGEST} are the most"
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(_NAME, name):
         return (
             "it must begin with a lower-case letter, go on with lower-case letters, digits and '-', and not end in '-'"
         )

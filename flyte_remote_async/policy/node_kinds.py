@@ -14,33 +14,19 @@ kinds apart was read off recordings of Flyte 1.16.8:
 
 from __future__ import annotations
 
-import enum
 from typing import TYPE_CHECKING
 
 import attrs
 
+from flyte_remote_async.models.phases import NodeKind
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Evidence", "NodeKind", "kind_of"]
+__all__ = ["Evidence", "kind_of"]
 
 START_NODE = "start-node"
 END_NODE = "end-node"
-
-
-class NodeKind(enum.StrEnum):
-    """What kind of node a node execution is."""
-
-    TASK = "task"
-    SUBWORKFLOW = "subworkflow"
-    DYNAMIC = "dynamic"
-    BRANCH = "branch"
-    ARRAY = "array"
-    GATE = "gate"
-    LAUNCH_PLAN = "launch_plan"
-    START = "start"
-    END = "end"
-    UNKNOWN = "unknown"
 
 
 @attrs.frozen(kw_only=True)

@@ -6,7 +6,7 @@ Sources: gRFC A6 (backoff, pushback), the standard retry mode of the AWS SDKs (t
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import attrs
 
@@ -33,9 +33,9 @@ RETRYABLE: Final = frozenset(
 )
 # Failures that come with a passing code and do not pass: a certificate that is not trusted, a side that speaks
 # plaintext where the other speaks TLS, a login page.
-_LASTING: Final = re.compile(
-    r"CERTIFICATE_VERIFY_FAILED|Hostname Verification Check failed|WRONG_VERSION_NUMBER|http2 header with status: 3\d\d|invalid content-type",
-    re.IGNORECASE,
+_LASTING: Final = (
+    r"(?i)CERTIFICATE_VERIFY_FAILED|Hostname Verification Check failed|is not in peer certificate|WRONG_VERSION_NUMBER"
+    r"|http2 header with status: 3\d\d|invalid content-type"
 )
 _PUSHBACK: Final = "grpc-retry-pushback-ms"
 _INT32_DIGITS: Final = 10
@@ -66,8 +66,7 @@ class RetryPolicy:
         return TokenBucket(self.capacity, self.capacity)
 
 
-@attrs.frozen
-class TokenBucket:
+class TokenBucket(NamedTuple):
     """What a client may still spend on retries: when most calls fail, retries stop, and the server can recover.
 
     Attributes:
@@ -92,8 +91,7 @@ class TokenBucket:
         return TokenBucket(min(self.tokens + tokens, self.capacity), self.capacity)
 
 
-@attrs.frozen
-class Verdict:
+class Verdict(NamedTuple):
     """What to do about a failed attempt.
 
     Attributes:
@@ -141,7 +139,7 @@ def is_passing(error: RPCError) -> bool:
     """Return whether the same call may succeed a little later."""
     if isinstance(error, MessageTooLargeError) or error.code not in RETRYABLE:
         return False
-    return not _LASTING.search(error.details)
+    return not re.search(_LASTING, error.details)
 
 
 def _pause(policy: RetryPolicy, error: RPCError, attempt: int, chance: float) -> float | None:

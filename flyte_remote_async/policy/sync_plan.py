@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from flyte_remote_async.models.phases import NodeKind
 from flyte_remote_async.policy.filters import gte
-from flyte_remote_async.policy.node_kinds import NodeKind, kind_of
+from flyte_remote_async.policy.node_kinds import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

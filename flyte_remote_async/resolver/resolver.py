@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import reprlib
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
@@ -244,6 +243,8 @@ class LiteralsResolver(Values):
         return f"{type(self).__name__}({self})"
 
     def _repr_html_(self) -> str:
+        import html  # only notebooks ask for it
+
         return f"<pre>{html.escape(repr(self))}</pre>"
 
 

@@ -22,11 +22,9 @@ def redacted(url: str) -> str:
     """Return a URL without its query and user info, which are what signs it."""
     try:
         parts = urlsplit(url)
-        host = parts.hostname or ""
-        port = f":{parts.port}" if parts.port else ""
     except ValueError:
         return "a malformed URL"
-    return f"{parts.scheme}://{host}{port}{parts.path}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 async def read(url: str, *, limit: int, timeout: float) -> bytes:
@@ -40,13 +38,20 @@ async def read(url: str, *, limit: int, timeout: float) -> bytes:
     Raises:
         OutputsUnavailableError: They cannot be had, or are more than the limit.
     """
-    if urlsplit(url).scheme not in {"http", "https"}:
+    if not redacted(url).startswith(("http://", "https://")):
         reason = f"{redacted(url)} is not a web address"
         raise OutputsUnavailableError(reason)
     # Costs as much as the rest of the package together, and is seldom needed.
     http: httpx = await anyio.to_thread.run_sync(importlib.import_module, "httpx")  # type: ignore[valid-type]
     try:
-        async with http.AsyncClient(timeout=timeout) as client, client.stream("GET", url) as response:  # type: ignore[attr-defined]
+        signed = http.URL(url)  # type: ignore[attr-defined]
+        shown = signed.copy_with(query=None, fragment=None, userinfo=b"")
+        # The client logs the URL that it is given, so what is really asked for goes beside it.
+        target = {"target": signed.raw_path}
+        async with (
+            http.AsyncClient(timeout=timeout) as client,  # type: ignore[attr-defined]
+            client.stream("GET", shown, extensions=target) as response,
+        ):
             if response.status_code != _OK:
                 reason = f"{redacted(url)} answers {response.status_code}"
                 raise OutputsUnavailableError(reason)

@@ -6,9 +6,8 @@ Everything else (deadline, retry, credentials, the guard against a closed client
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
-import attrs
 from google.protobuf.message import Message
 
 if TYPE_CHECKING:
@@ -22,12 +21,7 @@ Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)
 
 
-def _path(method: Method[Any, Any]) -> str:
-    return f"/{method.service}/{method.name}"
-
-
-@attrs.frozen
-class Method(Generic[Request, Response]):
+class Method(NamedTuple, Generic[Request, Response]):
     """One unary RPC: all that a backend, a caller and the devserver must know of it.
 
     The message classes are named, not held, so that a program that never uses a service does not import its messages.
@@ -35,27 +29,31 @@ class Method(Generic[Request, Response]):
     Attributes:
         service: Full name of the service, such as ``"flyteidl.service.AdminService"``.
         name: Name of the RPC, such as ``"GetExecution"``.
+        request: Name of the request message below ``flyteidl``, such as ``"admin.execution.Execution"``.
+        response: Name of the response message.
         idempotent: Whether sending it twice has the effect of sending it once, so that it may be retried.
-        path: The path of the RPC on the wire, such as ``"/flyteidl.service.AdminService/GetExecution"``.
     """
 
     service: str
     name: str
-    _request: str
-    _response: str
+    request: str
+    response: str
     idempotent: bool
-    # Made once: every call looks it up.
-    path: str = attrs.field(init=False, default=attrs.Factory(_path, takes_self=True))
+
+    @property
+    def path(self) -> str:
+        """The path of the RPC on the wire, such as ``"/flyteidl.service.AdminService/GetExecution"``."""
+        return f"/{self.service}/{self.name}"
 
     @property
     def request_type(self) -> type[Request]:
         """The class of the request message."""
-        return cast("type[Request]", _message_class(self._request))
+        return cast("type[Request]", _message_class(self.request))
 
     @property
     def response_type(self) -> type[Response]:
         """The class of the response message."""
-        return cast("type[Response]", _message_class(self._response))
+        return cast("type[Response]", _message_class(self.response))
 
 
 def _message_class(name: str) -> type[Message]:
@@ -63,8 +61,7 @@ def _message_class(name: str) -> type[Message]:
     return cast("type[Message]", getattr(importlib.import_module(f"flyteidl.{module}_pb2"), message))
 
 
-@attrs.frozen
-class Reply:
+class Reply(NamedTuple):
     """What came back for a call that succeeded.
 
     Attributes:

@@ -51,7 +51,7 @@ _HTTP_OK: Final = "200"
 _IDLE_SECONDS: Final = 50.0
 _FIRST_BACKOFF: Final = 0.25
 _LAST_BACKOFF: Final = 5.0
-_RESET: Final = re.compile(r"Stream reset by remote party, error_code: (\d+)")
+_RESET: Final = r"Stream reset by remote party, error_code: (\d+)"
 
 
 class GrpclibTransport:
@@ -203,7 +203,7 @@ def _reason(error: StreamTerminatedError | H2Error | OSError) -> tuple[str, str]
     if isinstance(error, OSError):
         return "UNAVAILABLE", f"failed to connect: {error}"
     text = str(error)
-    if reset := _RESET.match(text):
+    if reset := re.match(_RESET, text):
         return wire.code_of_reset(int(reset[1])), f"Received RST_STREAM with error code {reset[1]}"
     return "UNAVAILABLE", text or type(error).__name__
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +27,7 @@ class Retry:
         policy: When to try again.
         timeouts: What one attempt may take.
         clock: Seconds on a clock that only moves forward.
-        chance: Draws a number from [0, 1).
+        chance: Draws a number from [0, 1); None draws a random one.
         sleep: Waits a number of seconds.
     """
 
@@ -39,7 +38,7 @@ class Retry:
         policy: RetryPolicy | None = None,
         timeouts: Timeouts | None = None,
         clock: Callable[[], float] = time.monotonic,
-        chance: Callable[[], float] = random.random,
+        chance: Callable[[], float] | None = None,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self._inner = inner
@@ -93,7 +92,7 @@ class Retry:
             attempt=attempt,
             remaining=remaining,
             bucket=self._bucket,
-            chance=self._chance(),
+            chance=self._chance() if self._chance else _chance(),
         )
         self._bucket = verdict.bucket
         return verdict.pause
@@ -101,3 +100,9 @@ class Retry:
     async def aclose(self) -> None:
         """Close what is below."""
         await self._inner.aclose()
+
+
+def _chance() -> float:
+    import random  # most programs never retry
+
+    return random.random()  # noqa: S311 - jitter

@@ -20,13 +20,13 @@ NO_MESSAGE: Final = "the call succeeded, and the server did not send exactly one
 
 # grpc-go: "grpc: received message larger than max (5 vs. 4)"; gRPC's C core: "CLIENT: Received message larger than
 # max (5 vs. 4)".
-_TOO_LARGE: Final = re.compile(r"larger than max \((\d+) vs\.? (\d+)\)")
+_TOO_LARGE: Final = r"larger than max \((\d+) vs\.? (\d+)\)"
 _ADVICE: Final = (
     "pass large inputs as files or dataframes, which are stored outside the message, and ask for large lists in "
     "smaller pages; the client's own limit is Config(max_message_bytes=...)"
 )
 _HTTP_STATUS: Final = "Received http2 header with status: "
-_REDIRECT: Final = re.compile(_HTTP_STATUS + r"30\d")
+_REDIRECT: Final = _HTTP_STATUS + r"30\d"
 _LOGIN_PAGE: Final = "a proxy or login page answered instead of Flyte: the endpoint needs credentials for the proxy"
 
 # Source: doc/http-grpc-status-mapping.md of grpc/grpc.
@@ -54,9 +54,9 @@ def status_error(
         endpoint: Host and port that was called.
         trailing_metadata: What the server sent along.
     """
-    if code == "RESOURCE_EXHAUSTED" and (match := _TOO_LARGE.search(details)):
+    if code == "RESOURCE_EXHAUSTED" and (match := re.search(_TOO_LARGE, details)):
         return too_large(details, int(match[1]), int(match[2]), method, endpoint)
-    if _REDIRECT.match(details):
+    if re.match(_REDIRECT, details):
         details = f"{details} ({_LOGIN_PAGE})"
     return rpc_error(code, details, method=method.name, endpoint=endpoint, trailing_metadata=trailing_metadata)
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Final, NoReturn
-from urllib.parse import urlsplit
 
 import attrs
 
@@ -17,7 +15,7 @@ _TLS_PORT: Final = 443
 _PLAINTEXT_PORT: Final = 80
 _MAX_PORT: Final = 65535
 # Underscores are no hostname's by RFC 952, and common in names that container networks give.
-_HOSTNAME: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252}[A-Za-z0-9_.])?")
+_HOSTNAME: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252}[A-Za-z0-9_.])?"
 _EXAMPLES: Final = (
     "write HOST:PORT, dns:///HOST:PORT, https://HOST, ipv4:ADDRESS:PORT, ipv6:[ADDRESS]:PORT or unix:/PATH"
 )
@@ -101,6 +99,8 @@ class Target:
 def _from_url(endpoint: str, url: str, *, plaintext: bool, insecure: bool) -> Target:
     if insecure and not plaintext:
         raise ConfigError(f"endpoint {endpoint!r} says https and insecure=True says plaintext: drop one of them")
+    from urllib.parse import urlsplit  # few endpoints are URLs
+
     try:
         parts = urlsplit(url)
     except ValueError as error:
@@ -125,7 +125,7 @@ def _from_address(endpoint: str, address: str, *, insecure: bool, family: str = 
     version = _ip_version(host)
     if family and family != f"ipv{version}":
         _refuse(endpoint, f"{host!r} is no {family[:2].upper()}{family[2:]} address")
-    if not version and not _HOSTNAME.fullmatch(host):
+    if not version and not re.fullmatch(_HOSTNAME, host):
         _refuse(endpoint, f"{host!r} is no host name" if host else "the host is missing")
     return Target(host, port, insecure, scheme=f"ipv{version}" if version else "dns")
 
@@ -144,6 +144,8 @@ def _split(endpoint: str, address: str) -> tuple[str, str | None]:
 
 def _ip_version(host: str) -> int:
     try:
+        import ipaddress  # connecting pays for it, not the import of the package
+
         return ipaddress.ip_address(host).version
     except ValueError:
         return 0

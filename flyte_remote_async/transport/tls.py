@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -79,6 +77,9 @@ def ssl_context(options: TLSOptions) -> ssl.SSLContext:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if options.client_cert is not None and options.client_key is not None:
+            import tempfile
+            from pathlib import Path
+
             # Python reads a client certificate from a file only.
             with tempfile.TemporaryDirectory() as folder:
                 file = Path(folder, "client.pem")

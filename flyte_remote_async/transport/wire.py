@@ -59,8 +59,8 @@ _BY_RESET: Final[Mapping[int, str]] = {
     11: "RESOURCE_EXHAUSTED",  # ENHANCE_YOUR_CALM
     12: "PERMISSION_DENIED",  # INADEQUATE_SECURITY
 }
-_KEY: Final = re.compile(r"[0-9a-z_.\-]+")
-_VALUE: Final = re.compile(r"[ -~]*")
+_KEY: Final = r"[0-9a-z_.\-]+"
+_VALUE: Final = r"[ -~]*"
 _RESERVED: Final = frozenset({"te", "content-type", "user-agent"})
 _NO_METADATA: Final = frozenset(
     {"grpc-status", "grpc-message", "grpc-encoding", "grpc-accept-encoding", "content-type"}
@@ -74,14 +74,14 @@ def check_metadata(metadata: Metadata) -> None:
         ConfigError: A key or a value is not what gRPC allows.
     """
     for key, value in metadata:
-        if not _KEY.fullmatch(key) or key.startswith("grpc-") or key in _RESERVED:
+        if not re.fullmatch(_KEY, key) or key.startswith("grpc-") or key in _RESERVED:
             raise ConfigError(
                 f"header {key!r} cannot be sent: use lower case letters, digits and _.-, and no name of gRPC"
             )
         if key.endswith("-bin"):
             if not isinstance(value, bytes):
                 raise ConfigError(f"header {key!r} ends in -bin, so its value must be bytes")
-        elif not isinstance(value, str) or not _VALUE.fullmatch(value):
+        elif not isinstance(value, str) or not re.fullmatch(_VALUE, value):
             # The value is not shown: it may be a token.
             raise ConfigError(f"the value of header {key!r} cannot be sent: it must be a str of printable ASCII")
 

@@ -13,7 +13,13 @@ from tests.support import expected_trees, recordings
 from tests.support.remotes import WAYS, recorded_server, remote_of
 
 if TYPE_CHECKING:
-    from flyte_remote_async import FlyteNodeExecution, FlyteTaskExecution, FlyteWorkflowExecution
+    from flyte_remote_async import (
+        FlyteNodeExecution,
+        FlyteRemote,
+        FlyteTaskExecution,
+        FlyteWorkflowExecution,
+        TypedInterface,
+    )
 
 pytestmark = pytest.mark.anyio
 
@@ -119,6 +125,22 @@ async def test_definitions_bring_interfaces_and_tasks() -> None:
         # samples.sub, samples.nested_lp and samples.add, each once.
         assert ledger.counts["GetWorkflow"] == 2
         assert ledger.counts["GetTask"] == 1
+
+
+async def test_definitions_tell_the_interface_of_nodes_without_attempts() -> None:
+    async with recorded_server() as server, remote_of(server) as (remote, _):
+        chain = await remote.execution(LABELS["samples.chain"]).sync(sync_nodes=True, definitions=True)
+        assert str(chain.node_executions["n0"].interface) == str(await _interface(remote, "samples.sub"))
+        nested = await remote.execution(LABELS["more.nested_branch"]).sync(sync_nodes=True, definitions=True)
+        branch = nested.node_executions["n0"]
+        assert branch.interface is None
+        assert branch.subworkflow_node_executions["n0-0-n0-n0"].interface == await _interface(remote, "samples.sub")
+        cached = await remote.execution(LABELS["cached.again"]).sync(sync_nodes=True, definitions=True)
+        assert cached.node_executions["n0"].interface is not None
+
+
+async def _interface(remote: FlyteRemote, workflow: str) -> TypedInterface:
+    return (await remote.fetch_workflow(workflow, "v2")).interface
 
 
 async def test_inputs_and_outputs_that_were_read_along_cost_nothing_later() -> None:

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import threading
 import time
 from typing import TYPE_CHECKING
 
 import blockbuster
+import grpc.aio
 import pytest
 
 import flyte_remote_async
+from tests.support.loops import TestLoop
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +37,35 @@ async def test_a_lock_that_is_held_blocks() -> None:
 async def test_a_blocking_call_of_a_test_is_its_own_business(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("text")
     assert (tmp_path / "file").read_text() == "text"
+
+
+def test_what_grpc_has_left_for_a_closed_loop_fails_no_other() -> None:
+    async def leave_a_call_behind() -> object:
+        channel = grpc.aio.insecure_channel("127.0.0.1:1")
+        method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/service/method")
+        call = method(b"", timeout=0.05, wait_for_ready=True)
+        await asyncio.sleep(0.01)
+        return channel, call
+
+    async def go_on() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+        async with grpc.aio.insecure_channel("127.0.0.1:1"):
+            await asyncio.sleep(0.2)
+
+    failures: list[object] = []
+    with contextlib.closing(TestLoop()) as first:
+        left = first.run_until_complete(leave_a_call_behind())
+    with contextlib.closing(TestLoop()) as second:
+        second.run_until_complete(go_on())
+    assert left
+    assert failures == []
+
+
+def test_a_closed_loop_refuses_all_others() -> None:
+    loop = TestLoop()
+    loop.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        loop.call_soon_threadsafe(print)
 
 
 def test_warnings_are_errors(pytestconfig: pytest.Config) -> None:

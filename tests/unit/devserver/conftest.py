@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from typing import TYPE_CHECKING
 
-import anyio
 import pytest
 
 from flyte_remote_async.devserver import DevServer
@@ -26,7 +26,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         async with DevServer(state=path) as dev:
             await dev.load(recorded.DIRECTORY / "state.jsonl.gz")
 
-    anyio.run(load)
+    asyncio.run(load())
     return path
 
 

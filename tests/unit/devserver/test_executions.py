@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from flyteidl.admin import event_pb2
 from flyteidl.core import execution_pb2 as core_execution_pb2
+from flyteidl.core import literals_pb2
 from google.rpc import status_pb2
 
 from flyte_remote_async.errors import (
@@ -33,8 +34,12 @@ def plan(name: str, kind: str = "LAUNCH_PLAN") -> dict[str, Any]:
     return {"launch_plan": {**PLACE, "resource_type": kind, "name": name, "version": "v2"}}
 
 
-def integers(**values: int) -> dict[str, Any]:
-    return {"literals": {name: {"scalar": {"primitive": {"integer": value}}} for name, value in values.items()}}
+def integers(**values: int) -> literals_pb2.LiteralMap:
+    literals = {
+        name: literals_pb2.Literal(scalar=literals_pb2.Scalar(primitive=literals_pb2.Primitive(integer=value)))
+        for name, value in values.items()
+    }
+    return literals_pb2.LiteralMap(literals=literals)
 
 
 async def end_of(ask: Asking, identifier: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from flyteidl.core import literals_pb2, types_pb2
+from google.protobuf import json_format
 
 from flyte_remote_async.devserver.prototext import prototext
 from flyte_remote_async.devserver.typecheck import castable, literal_type_of
@@ -22,7 +23,7 @@ ENUM: dict[str, Any] = {"enum_type": {"values": ["a"]}}
 
 
 def union(*variants: dict[str, Any]) -> dict[str, Any]:
-    return {"union_type": {"variants": variants}}
+    return {"union_type": {"variants": list(variants)}}
 
 
 def many(element: dict[str, Any]) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def blob(form: str) -> dict[str, Any]:
         (INTEGER, INTEGER | {"annotation": {"annotations": {}}}, True),
         (STRUCT, STRUCT | {"metadata": {}}, True),
         (STRUCT | {"metadata": {}}, STRUCT | {"metadata": {}}, True),
-        (STRUCT | {"metadata": {"fields": {"a": {"bool_value": True}}}}, STRUCT | {"metadata": {}}, False),
+        (STRUCT | {"metadata": {"a": True}}, STRUCT | {"metadata": {}}, False),
         (many(INTEGER), many(INTEGER), True),
         (many(NONE), many(INTEGER), True),
         (many(STRING), many(INTEGER), False),
@@ -87,7 +88,9 @@ def blob(form: str) -> dict[str, Any]:
     ],
 )
 def test_castable(upstream: dict[str, Any], downstream: dict[str, Any], fits: bool) -> None:
-    assert castable(types_pb2.LiteralType(**upstream), types_pb2.LiteralType(**downstream)) is fits
+    # Constructors take dicts for the values of a map from protobuf 6 on.
+    types = (json_format.ParseDict(fields, types_pb2.LiteralType()) for fields in (upstream, downstream))
+    assert castable(*types) is fits
 
 
 @pytest.mark.parametrize(

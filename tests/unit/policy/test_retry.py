@@ -67,6 +67,7 @@ def test_a_message_that_is_too_large_is_never_retried() -> None:
     [
         "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate",
         "Custom verification check failed with error: UNAUTHENTICATED: Hostname Verification Check failed.",
+        "Peer name flyte.example.com is not in peer certificate",
         "Tls handshake failed: WRONG_VERSION_NUMBER",
         "Received http2 header with status: 302",
         "invalid content-type: text/html",

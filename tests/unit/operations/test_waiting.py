@@ -1,0 +1,373 @@
+"""Waits: what they ask, how they end, what they survive."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+import pytest
+from flyteidl.admin import execution_pb2
+from flyteidl.core import execution_pb2 as core_pb2
+
+from flyte_remote_async import Config, FlyteRemote
+from flyte_remote_async.devserver import DevServer
+from flyte_remote_async.devserver.serving import Serving
+from flyte_remote_async.errors import (
+    AbortedError,
+    ClosedError,
+    DeadlineExceededError,
+    InternalError,
+    InvalidArgumentError,
+    MessageTooLargeError,
+    NotFoundError,
+    PermissionDeniedError,
+    ResourceExhaustedError,
+    RPCCancelledError,
+    UnauthenticatedError,
+    UnavailableError,
+    UnknownError,
+    WaitTimeoutError,
+)
+from flyte_remote_async.transport.base import Reply
+from tests.support.films import Film, refuse
+from tests.support.remotes import remote_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from flyte_remote_async import FlyteWorkflowExecution
+    from flyte_remote_async.transport.base import Method
+    from tests.support.remotes import Ledger
+
+pytestmark = pytest.mark.anyio
+
+SOON = 0.001
+
+
+@attrs.frozen
+class Stage:
+    """A running execution with one task, and a remote that looks at it."""
+
+    film: Film
+    server: DevServer
+    remote: FlyteRemote
+    ledger: Ledger
+
+    def handle(self) -> FlyteWorkflowExecution:
+        return self.remote.execution("film")
+
+    def play(self, *phases: str) -> None:
+        """Let the looks at the execution see these phases, and the last one from then on."""
+        left = list(phases)
+
+        def on_reply(method: Method[Any, Any], reply: Reply) -> Reply:
+            if method.name != "GetExecution":
+                return reply
+            message: Any = execution_pb2.Execution.FromString(reply.message)
+            message.closure.phase = core_pb2.WorkflowExecution.Phase.Value(left.pop(0) if len(left) > 1 else left[0])
+            return Reply(message.SerializeToString())
+
+        self.ledger.on_reply = on_reply
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    async with DevServer() as server, remote_of(server, max_attempts=1) as (remote, ledger):
+        film = Film(server.store)
+        await film.execution()
+        await film.node("task")
+        await film.attempt("task")
+        yield Stage(film, server, remote, ledger)
+
+
+async def test_polls_read_the_status_and_the_end_reads_the_nodes_once(stage: Stage) -> None:
+    stage.play("QUEUED", "RUNNING", "RUNNING", "SUCCEEDING", "SUCCEEDED")
+    ended = await stage.handle().wait(poll_interval=SOON)
+    assert ended.is_successful
+    assert list(ended.node_executions) == ["task"]
+    assert stage.ledger.counts == {"GetExecution": 5, "ListNodeExecutions": 1, "ListTaskExecutions": 1}
+    assert [name for name, _ in stage.ledger.calls][:5] == ["GetExecution"] * 5
+
+
+async def test_without_nodes_the_status_is_all(stage: Stage) -> None:
+    stage.play("RUNNING", "FAILED")
+    ended = await stage.handle().wait(poll_interval=timedelta(milliseconds=1), sync_nodes=False)
+    assert ended.phase.name == "FAILED"
+    assert not ended.has_nodes
+    assert stage.ledger.counts == {"GetExecution": 2}
+
+
+@pytest.mark.parametrize("phase", ["SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"])
+async def test_every_end_is_one(stage: Stage, phase: str) -> None:
+    stage.play(phase)
+    assert (await stage.handle().wait()).phase.name == phase
+
+
+async def test_what_has_ended_is_not_looked_at_again(stage: Stage) -> None:
+    stage.play("SUCCEEDED")
+    ended = await stage.handle().wait()
+    stage.ledger.clear()
+    assert await ended.wait() is ended
+    assert await ended.wait(sync_nodes=False, timeout=0) is ended
+    assert stage.ledger.total == 0
+
+
+async def test_the_nodes_of_what_has_ended_are_read_without_another_look(stage: Stage) -> None:
+    stage.play("SUCCEEDED")
+    status = await stage.handle().sync()
+    stage.ledger.clear()
+    assert await status.wait(sync_nodes=False) is status
+    assert (await status.wait()).has_nodes
+    assert stage.ledger.counts == {"ListNodeExecutions": 1, "ListTaskExecutions": 1}
+
+
+async def test_the_snapshot_before_is_unchanged_and_its_settled_parts_are_shared(stage: Stage) -> None:
+    await stage.film.node("early", "SUCCEEDED")
+    await stage.film.attempt("early", "SUCCEEDED")
+    before = await stage.handle().sync(sync_nodes=True)
+    stage.play("SUCCEEDED")
+    after = await before.wait()
+    assert before.phase.name == "RUNNING"
+    assert after.node_executions["early"] is before.node_executions["early"]
+
+
+async def test_adaptive_pauses_by_default(stage: Stage) -> None:
+    stage.play("RUNNING", "RUNNING", "SUCCEEDED")
+    assert (await stage.handle().wait(sync_nodes=False)).is_done
+
+
+# --- the deadline ---------------------------------------------------------------------------------------------------
+
+
+async def test_no_time_is_one_look(stage: Stage) -> None:
+    with pytest.raises(WaitTimeoutError, match=r"within 0 seconds: it is RUNNING") as caught:
+        await stage.handle().wait(timeout=0)
+    assert stage.ledger.counts == {"GetExecution": 1}
+    assert caught.value.execution.phase.name == "RUNNING"
+    assert caught.value.last_error is None
+    assert isinstance(caught.value, TimeoutError)
+    stage.play("SUCCEEDED")
+    assert (await stage.handle().wait(timeout=0, sync_nodes=False)).is_done
+
+
+@pytest.mark.parametrize("timeout", [0.02, timedelta(milliseconds=20)])
+async def test_what_ends_during_the_last_pause_is_seen_at_the_deadline(
+    stage: Stage, timeout: float | timedelta
+) -> None:
+    stage.play("RUNNING", "SUCCEEDED")
+    ended = await stage.handle().wait(timeout=timeout, poll_interval=timedelta(hours=1), sync_nodes=False)
+    assert ended.is_done
+    assert stage.ledger.counts == {"GetExecution": 2}
+
+
+async def test_the_time_is_for_the_wait_as_a_whole(stage: Stage) -> None:
+    with pytest.raises(WaitTimeoutError, match=r"film did not end within 0\.05 seconds.*waited for again") as caught:
+        await stage.handle().wait(timeout=0.05, poll_interval=0.02)
+    # Looks at 0, 0.02, 0.04 and at the deadline, and fewer on a busy machine.
+    assert 2 <= stage.ledger.counts["GetExecution"] <= 4
+    assert caught.value.execution.phase.name == "RUNNING"
+
+
+async def test_the_last_error_is_told(stage: Stage) -> None:
+    refuse(stage.ledger, "GetExecution", lambda: UnavailableError("restarting"))
+    with pytest.raises(WaitTimeoutError, match=r"the last look failed: .*restarting") as caught:
+        await stage.handle().wait(timeout=0.01, poll_interval=SOON)
+    assert isinstance(caught.value.last_error, UnavailableError)
+    assert caught.value.execution.phase.name == "UNDEFINED"
+
+
+async def test_nodes_that_cannot_be_read_in_time_are_told_apart(stage: Stage) -> None:
+    stage.play("SUCCEEDED")
+    refuse(stage.ledger, "ListNodeExecutions", lambda: UnavailableError("restarting"))
+    with pytest.raises(WaitTimeoutError, match="has SUCCEEDED, but its nodes could not be read in time") as caught:
+        await stage.handle().wait(timeout=0.01, poll_interval=SOON)
+    assert caught.value.execution.is_successful
+
+
+@pytest.mark.parametrize("bad", [-1, -0.001, math.inf, math.nan, timedelta(seconds=-1), "soon"])
+@pytest.mark.parametrize("name", ["timeout", "poll_interval"])
+async def test_times_that_are_none(stage: Stage, name: str, bad: Any) -> None:
+    with pytest.raises(ValueError, match=name if bad != "soon" else "soon"):
+        await stage.handle().wait(**{name: bad})
+    assert stage.ledger.total == 0
+
+
+async def test_an_interval_of_nothing_is_refused(stage: Stage) -> None:
+    with pytest.raises(ValueError, match=r"poll_interval .* above 0"):
+        await stage.handle().wait(poll_interval=0)
+
+
+# --- errors ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UnavailableError,
+        DeadlineExceededError,
+        ResourceExhaustedError,
+        AbortedError,
+        InternalError,
+        UnknownError,
+        RPCCancelledError,
+    ],
+)
+async def test_any_number_of_errors_that_may_pass(stage: Stage, error: Callable[[], Exception]) -> None:
+    stage.play("SUCCEEDED")
+    refuse(stage.ledger, "GetExecution", error, times=20)
+    assert (await stage.handle().wait(poll_interval=SOON)).is_done
+    assert stage.ledger.counts["GetExecution"] == 21
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        lambda: PermissionDeniedError("not yours"),
+        lambda: UnauthenticatedError("who are you"),
+        lambda: InvalidArgumentError("no"),
+        lambda: MessageTooLargeError("65 MB"),
+        lambda: UnavailableError("CERTIFICATE_VERIFY_FAILED"),
+    ],
+)
+async def test_errors_that_will_not_pass(stage: Stage, error: Callable[[], Exception]) -> None:
+    refuse(stage.ledger, "GetExecution", error)
+    with pytest.raises(type(error())):
+        await stage.handle().wait(poll_interval=SOON)
+    assert stage.ledger.total == 1
+
+
+async def test_errors_while_the_nodes_are_read_may_pass_too(stage: Stage) -> None:
+    stage.play("RUNNING", "SUCCEEDED")
+    refuse(stage.ledger, "ListNodeExecutions", UnavailableError, times=3)
+    assert (await stage.handle().wait(poll_interval=SOON)).has_nodes
+
+
+async def test_errors_while_the_nodes_of_what_has_ended_are_read_may_pass_too(stage: Stage) -> None:
+    stage.play("SUCCEEDED")
+    status = await stage.handle().sync()
+    refuse(stage.ledger, "ListNodeExecutions", UnavailableError, times=3)
+    assert (await status.wait(poll_interval=SOON)).has_nodes
+
+
+async def test_a_handle_to_nothing_is_told_at_once(stage: Stage) -> None:
+    with pytest.raises(NotFoundError, match="flytesnacks/development/nobody"):
+        await stage.remote.execution("nobody").wait()
+    assert stage.ledger.total == 1
+
+
+async def test_what_was_seen_is_gone_after_three_looks(stage: Stage) -> None:
+    seen = await stage.handle().sync()
+    stage.ledger.clear()
+    refuse(stage.ledger, "GetExecution", NotFoundError)
+    with pytest.raises(NotFoundError):
+        await seen.wait(poll_interval=SOON)
+    assert stage.ledger.total == 3
+
+
+async def test_what_was_seen_may_be_missing_for_a_moment(stage: Stage) -> None:
+    seen = await stage.handle().sync()
+    stage.play("RUNNING", "SUCCEEDED")
+    refuse(stage.ledger, "GetExecution", NotFoundError, times=2)
+    assert (await seen.wait(poll_interval=SOON)).is_done
+
+
+async def test_looks_that_do_not_find_it_count_in_a_row_alone(stage: Stage) -> None:
+    seen = await stage.handle().sync()
+    stage.play("RUNNING", "RUNNING", "SUCCEEDED")
+    errors = iter([NotFoundError, NotFoundError, None, NotFoundError, UnavailableError, NotFoundError, NotFoundError])
+
+    def on_call(method: Method[Any, Any], _request: bytes) -> None:
+        error = next(errors, None) if method.name == "GetExecution" else None
+        if error is not None:
+            raise error
+
+    stage.ledger.on_call = on_call
+    assert (await seen.wait(poll_interval=SOON)).is_done
+
+
+@pytest.mark.parametrize("way", ["grpcio", "grpclib"])
+async def test_a_server_that_restarts(way: Literal["grpcio", "grpclib"]) -> None:
+    async with DevServer() as server:
+        film = Film(server.store)
+        await film.execution()
+        serving = Serving(server._registry.handlers())
+        port = await serving.start()
+        config = Config(
+            endpoint=f"127.0.0.1:{port}",
+            insecure=True,
+            project="flytesnacks",
+            domain="development",
+            transport=way,
+            max_attempts=1,
+        )
+        async with FlyteRemote.connect(config) as remote:
+            waiting = asyncio.create_task(remote.execution("film").wait(poll_interval=0.02, timeout=30))
+            await asyncio.sleep(0.1)
+            await serving.stop()
+            await asyncio.sleep(0.1)
+            assert not waiting.done()
+            await film.execution("SUCCEEDED")
+            again = Serving(server._registry.handlers())
+            await again.start(port=port)
+            assert (await waiting).is_successful
+            await again.stop()
+
+
+# --- many, closed, cancelled ----------------------------------------------------------------------------------------
+
+
+async def test_many_wait_for_one(stage: Stage) -> None:
+    execution = await stage.handle().sync()
+    async with asyncio.TaskGroup() as group:
+        waits = [group.create_task(execution.wait(poll_interval=SOON)) for _ in range(20)]
+        await asyncio.sleep(0.01)
+        await stage.film.execution("SUCCEEDED")
+    assert all(wait.result().is_successful for wait in waits)
+
+
+async def test_a_close_ends_a_wait_that_pauses(stage: Stage) -> None:
+    waiting = asyncio.create_task(stage.handle().wait(poll_interval=3600))
+    await asyncio.sleep(0.05)
+    await stage.remote.aclose()
+    with pytest.raises(ClosedError, match="closed"):
+        await waiting
+
+
+async def test_a_wait_after_the_close(stage: Stage) -> None:
+    handle = stage.handle()
+    await stage.remote.aclose()
+    with pytest.raises(ClosedError):
+        await handle.wait()
+
+
+@pytest.mark.parametrize("verb", ["wait", "sync", "outputs"])
+async def test_a_cancellation_at_any_await_leaks_nothing(stage: Stage, verb: str) -> None:
+    await stage.film.execution("SUCCEEDED", output_data={"literals": {}})
+    reads = stage.remote._open.reads
+    steps = 0
+    while True:
+        execution = await stage.handle().sync() if verb == "outputs" else stage.handle()
+        work: Any = {
+            "wait": lambda execution=execution: execution.wait(poll_interval=SOON),
+            "sync": lambda execution=execution: execution.sync(sync_nodes=True, io=True, definitions=True),
+            "outputs": lambda execution=execution: execution.inputs.all(),
+        }[verb]
+        before = asyncio.all_tasks()
+        task = asyncio.create_task(work())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        finished = not task.cancel()
+        if not finished:
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert asyncio.all_tasks() == before
+        assert reads.borrowed_tokens == 0
+        # Nothing is locked: the same works, for the same snapshot.
+        await work()
+        if finished:
+            break
+        steps += 1
+    assert steps > 3
