@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from flyteidl.core import literals_pb2
 
+from flyte_remote_async.literals import chunks
 from flyte_remote_async.literals.base import Codec, each
+from flyte_remote_async.models.wire import UncutError
 
 if TYPE_CHECKING:
     from flyteidl.core import types_pb2
@@ -20,6 +22,7 @@ __all__ = ["from_hint", "list_of"]
 class _List(Codec):
     __slots__ = ("element",)
     tag = "Typed List"
+    is_packed = True
 
     def __init__(self, element: Codec) -> None:
         super().__init__(f"list[{element.expected}]")
@@ -29,6 +32,19 @@ class _List(Codec):
         if literal.WhichOneof("value") != "collection":
             return super().decode(literal)
         return each(self.element.decode, literal.collection.literals)
+
+    def decode_bytes(self, data: bytes, start: int, end: int) -> Any:
+        try:
+            found = chunks.inside(data, start, end, chunks.COLLECTION)
+            if found is not None:
+                return chunks.read_list(self.element, data, *found)
+        except UncutError:
+            pass  # as a message then
+        return super().decode_bytes(data, start, end)
+
+    def decode_all(self, data: bytes, first: int) -> list[Any]:
+        found = chunks.read_each(self, data, first)
+        return super().decode_all(data, first) if found is None else found
 
     def build(self, value: Any) -> Any:
         if type(value) is not list:

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 from flyteidl.core import literals_pb2
 from google.protobuf.message import DecodeError as ProtobufDecodeError
 
-from flyte_remote_async.errors import DecodeError, EncodeError
+from flyte_remote_async.errors import DecodeError, EncodeError, MalformedMessageError
 from flyte_remote_async.literals.base import kind_of
+from flyte_remote_async.literals.chunks import kind_at
 from flyte_remote_async.literals.context import PLAIN
 from flyte_remote_async.literals.registry import Codecs
 from flyte_remote_async.models.literals import Literal, LiteralType
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flyteidl.core import types_pb2
 
     from flyte_remote_async.errors import LiteralError
@@ -51,6 +54,8 @@ def decode(
         >>> decode(literal, literal_type, list[Point])
         [Point(x=1, y=2.0)]
     """
+    if isinstance(literal, Literal) and len(literal.serialize_to_string()) > _SHORT:
+        return _decode_bytes(literal.serialize_to_string(), lambda: _codec(DecodeError, literal_type, hint, context))
     try:
         message = literal if isinstance(literal, literals_pb2.Literal) else literal.to_flyte_idl()
     except ProtobufDecodeError as error:
@@ -62,6 +67,22 @@ def decode(
     except DecodeError as error:
         error.kind = error.kind or kind_of(message)
         raise
+
+
+# Bytes up to which it is faster to parse a literal than to cut it.
+_SHORT = 1024
+
+
+def _decode_bytes(data: bytes, codec: Callable[[], Codec]) -> Any:
+    try:
+        return codec().decode_bytes(data, 0, len(data))
+    except RecursionError as error:
+        raise DecodeError(_TOO_DEEP, kind=kind_at(data)) from error
+    except DecodeError as error:
+        error.kind = error.kind or kind_at(data)
+        raise
+    except (ProtobufDecodeError, MalformedMessageError) as error:
+        raise DecodeError(f"the bytes are not a literal: {error}", kind="unknown") from error
 
 
 def encode(

@@ -10,9 +10,11 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from flyte_remote_async.errors import DecodeError, EncodeError
+from flyte_remote_async.literals import bulk, chunks
 from flyte_remote_async.literals.base import Codec, describe, each, step
 from flyte_remote_async.literals.primitives import BOOL, FLOAT, INT, NONE, STR
 from flyte_remote_async.literals.times import DATETIME, TIMEDELTA
+from flyte_remote_async.models.wire import UncutError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +29,7 @@ __all__ = ["ANY", "any_of", "fields_of", "is_model"]
 class _Any(Codec):
     __slots__ = ("_codecs",)
     optional = True
+    is_packed = True
 
     def __init__(self, codecs: Codecs | None = None) -> None:
         super().__init__("Any")
@@ -46,6 +49,30 @@ class _Any(Codec):
         if form == "none_type":
             return NONE.decode(literal)
         return self._other(form).decode(literal) if form in _STORED else super().decode(literal)
+
+    def decode_bytes(self, data: bytes, start: int, end: int) -> Any:
+        try:
+            found = chunks.inside(data, start, end, chunks.COLLECTION)
+            if found is not None:
+                return chunks.read_list(self, data, *found)
+            found = chunks.inside(data, start, end, chunks.MAP)
+            if found is not None:
+                return chunks.read_map(self, data, *found)
+            text = chunks.read_text(data, start, end)
+        except UncutError:
+            text = None  # as a message then
+        return super().decode_bytes(data, start, end) if text is None else text
+
+    def decode_all(self, data: bytes, first: int) -> list[Any]:
+        for field in bulk.NUMBERS:
+            numbers = bulk.numbers(field, data)
+            if numbers is not None:
+                return numbers
+        found = bulk.texts(data) or chunks.read_each(self, data, first)
+        return super().decode_all(data, first) if found is None else found
+
+    def within_union(self, stored: types_pb2.LiteralType) -> Codec | None:
+        return self if stored.WhichOneof("type") is None else self.codecs.of(stored)
 
     @property
     def codecs(self) -> Codecs:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from flyteidl.core import literals_pb2, types_pb2
 
-from flyte_remote_async.literals import wire
+from flyte_remote_async.literals import chunks, wire
 from flyte_remote_async.literals.base import Codec, step
 from flyte_remote_async.literals.gathering import PENDING
 from flyte_remote_async.literals.loose import ANY
 from flyte_remote_async.literals.primitives import STR
+from flyte_remote_async.models.wire import UncutError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,7 @@ class _Dict(Codec):
 
     __slots__ = ("codecs", "key", "packed", "value")
     tag = "Typed Dict"
+    is_packed = True
 
     def __init__(self, key: Codec, value: Codec, codecs: Codecs | None = None, *, packed: bool) -> None:
         super().__init__(f"dict[{key.expected}, {value.expected}]")
@@ -41,6 +43,19 @@ class _Dict(Codec):
             raise self.misfit(literal)
         literals = literal.map.literals
         return {key: step(f"[{key!r}]", self.value.decode, literals[key]) for key in literals}
+
+    def decode_bytes(self, data: bytes, start: int, end: int) -> Any:
+        try:
+            found = chunks.inside(data, start, end, chunks.MAP) if self.key is STR else None
+            if found is not None:
+                return chunks.read_map(self.value, data, *found)
+        except UncutError:
+            pass  # as a message then
+        return super().decode_bytes(data, start, end)
+
+    def decode_all(self, data: bytes, first: int) -> list[Any]:
+        found = chunks.read_each(self, data, first)
+        return super().decode_all(data, first) if found is None else found
 
     def generic(self, literal: literals_pb2.Literal) -> Any:
         return super().generic(literal) if self.codecs is None else self.codecs.generic(literal)

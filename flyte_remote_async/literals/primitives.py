@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from flyteidl.core import literals_pb2, types_pb2
 
+from flyte_remote_async.literals import bulk, chunks
 from flyte_remote_async.literals.base import Codec
+from flyte_remote_async.models.wire import UncutError
 
 if TYPE_CHECKING:
     from flyte_remote_async.literals.registry import Codecs
@@ -44,6 +46,11 @@ class Primitive(Codec):
         if which is None:
             return super().decode(literal)
         return self.convert(literal, which)
+
+    def decode_all(self, data: bytes, first: int) -> list[Any]:
+        """Return the values of elements of a list; at once where all of them have the type's own form."""
+        found = bulk.numbers(self.field, data) if self.field in bulk.NUMBERS else None
+        return super().decode_all(data, first) if found is None else found
 
     def read(self, primitive: literals_pb2.Primitive) -> Any:
         """Return the value of a primitive of the type's own form."""
@@ -147,6 +154,17 @@ def _is_exact(value: Any) -> bool:
 
 class _Str(Primitive):
     __slots__ = ()
+
+    def decode_bytes(self, data: bytes, start: int, end: int) -> Any:
+        try:
+            text = chunks.read_text(data, start, end)
+        except UncutError:
+            text = None
+        return super().decode_bytes(data, start, end) if text is None else text
+
+    def decode_all(self, data: bytes, first: int) -> list[Any]:
+        found = bulk.texts(data)
+        return Codec.decode_all(self, data, first) if found is None else found
 
     def dump(self, value: Any) -> Any:
         if isinstance(value, enum.Enum) and isinstance(value, str):

@@ -45,6 +45,12 @@ class _Union(Codec):
             return self.codecs.of(union.type).decode(union.value)
         return self._decode_one(union.value, self._stored_under(union.type))
 
+    def within_union(self, stored: types_pb2.LiteralType) -> Codec | None:
+        if not self.variants:
+            return self.codecs.of(stored)
+        variants = self._stored_under(stored)
+        return variants[0].codec if len(variants) == 1 else None
+
     def build(self, value: Any) -> Any:
         ordered = sorted(self.variants, key=lambda variant: not variant.codec.owns_plain(value))
         for variant in ordered:

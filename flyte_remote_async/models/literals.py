@@ -16,9 +16,9 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from flyte_remote_async.models.message import MessageValue
 from flyte_remote_async.models.parsed import ParsedValue, in_order
-from flyte_remote_async.models.pieces import canonical_in_pieces, entry_at, merge_in_pieces
+from flyte_remote_async.models.pieces import canonical_in_pieces, merge_in_pieces
 from flyte_remote_async.models.types import LiteralType
-from flyte_remote_async.models.wire import fields
+from flyte_remote_async.models.wire import fields, pair_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -177,7 +177,7 @@ def literals_in_pieces(data: bytes, start: int = 0, end: int | None = None) -> d
     found: dict[str, Literal] = {}
     try:
         for field in fields(data, start, end):
-            key, value = entry_at(data, field)
+            key, value = pair_at(data, field.start, field.end)
             name = data[key.start : key.end].decode()
             found[name] = Literal(canonical_in_pieces(literals_pb2.Literal, data, value.start, value.end))
     except ValueError:

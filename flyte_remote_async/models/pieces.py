@@ -16,14 +16,23 @@ from google.protobuf.message_factory import GetMessageClass
 
 from flyte_remote_async.models.message import canonical_bytes, parse
 from flyte_remote_async.models.turns import take_turns
-from flyte_remote_async.models.wire import LENGTH_DELIMITED, elements, field_at, fields, header, plain_elements
+from flyte_remote_async.models.wire import (
+    LENGTH_DELIMITED,
+    UncutError,
+    elements,
+    field_at,
+    fields,
+    header,
+    pair_at,
+    plain_elements,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from flyte_remote_async.models.wire import Field
 
-__all__ = ["PIECE", "canonical_in_pieces", "entry_at", "merge_in_pieces"]
+__all__ = ["PIECE", "canonical_in_pieces", "merge_in_pieces"]
 
 M = TypeVar("M", bound=ProtobufMessage)
 
@@ -128,7 +137,7 @@ def _canonical(descriptor: Any, data: bytes, start: int, end: int) -> list[bytes
         field = field_at(data, start, end)
         known = descriptor.fields_by_number.get(field.number)
         if known is None or field.number <= last or (known.containing_oneof and known.containing_oneof.name in seen):
-            raise ValueError(_UNUSUAL)
+            raise UncutError(_UNUSUAL)
         last = field.number
         if known.containing_oneof:
             seen.add(known.containing_oneof.name)
@@ -157,7 +166,7 @@ def _canonical_value(known: Any, data: bytes, field: Field) -> list[bytes]:
         if known.type == FieldDescriptor.TYPE_STRING:
             _check_text(parts)
     else:
-        raise ValueError(_UNUSUAL)
+        raise UncutError(_UNUSUAL)
     return [header(field.number, sum(map(len, parts))), *parts]
 
 
@@ -189,7 +198,7 @@ def _canonical_run(known: Any, data: bytes, start: int, end: int) -> tuple[int, 
         else:
             stop = elements(data, start, end, known.number, PIECE)
             if stop == start:  # numbers, not messages
-                raise ValueError(_UNUSUAL)
+                raise UncutError(_UNUSUAL)
             parts.append(canonical_bytes(parse(holder, data[start:stop])))
             start = stop
     return start, parts
@@ -207,7 +216,7 @@ def _canonical_map(known: Any, data: bytes, start: int, end: int) -> tuple[int, 
     for field in fields(data, start, end):
         if field.number != known.number:
             break
-        key, value = entry_at(data, field)
+        key, value = pair_at(data, field.start, field.end)
         if field.end - field.begin <= PIECE:
             parts = [canonical_bytes(parse(holder, data[field.begin : field.end]))]
         else:
@@ -226,15 +235,3 @@ def _in_protobuf_order(known: Any, names: Iterable[bytes]) -> Iterator[bytes]:
     for field in fields(data, 0, len(data)):
         key = field_at(data, field.start, field.end)
         yield data[key.start : key.end]
-
-
-def entry_at(data: bytes, field: Field) -> tuple[Field, Field]:
-    """Return the key and the value of an entry of a map with strings as keys.
-
-    Raises:
-        ValueError: It is not a key and then a value.
-    """
-    inner = list(fields(data, field.start, field.end))
-    if [(one.number, one.wire_type) for one in inner] != [(1, LENGTH_DELIMITED), (2, LENGTH_DELIMITED)]:
-        raise ValueError(_UNUSUAL)
-    return inner[0], inner[1]

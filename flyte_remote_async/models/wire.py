@@ -12,10 +12,12 @@ if TYPE_CHECKING:
 __all__ = [
     "LENGTH_DELIMITED",
     "Field",
+    "UncutError",
     "elements",
     "field_at",
     "fields",
     "header",
+    "pair_at",
     "plain_elements",
     "varint",
 ]
@@ -23,6 +25,14 @@ __all__ = [
 LENGTH_DELIMITED: Final = 2
 _LONGEST_VARINT: Final = 63
 _MORE: Final = 0x80
+
+
+_CUT_OFF: Final = "the message is cut off"
+_NO_PAIR: Final = "not a field 1 and then a field 2"
+
+
+class UncutError(ValueError):
+    """Bytes that are not cut here: damaged, or in a form that only protobuf itself knows."""
 
 
 class Field(NamedTuple):
@@ -47,13 +57,12 @@ def varint(data: bytes, position: int) -> tuple[int, int]:
     """Return the number at a position, and where the next thing is.
 
     Raises:
-        ValueError: There is none.
+        UncutError: There is none.
     """
     value = shift = 0
     while True:
         if position >= len(data) or shift > _LONGEST_VARINT:
-            reason = "the message is cut off"
-            raise ValueError(reason)
+            raise UncutError(_CUT_OFF)
         byte = data[position]
         position += 1
         value |= (byte & 0x7F) << shift
@@ -66,7 +75,7 @@ def field_at(data: bytes, position: int, end: int) -> Field:
     """Return the field at a position.
 
     Raises:
-        ValueError: It goes beyond the end, or is a group (an old form that is not cut here).
+        UncutError: It goes beyond the end, or is a group (an old form that is not cut here).
     """
     tag, start = varint(data, position)
     match tag & 7:
@@ -81,10 +90,9 @@ def field_at(data: bytes, position: int, end: int) -> Field:
             stop = start + 4
         case wire_type:
             reason = f"wire type {wire_type} at byte {position}"
-            raise ValueError(reason)
+            raise UncutError(reason)
     if stop > end:
-        reason = "the message is cut off"
-        raise ValueError(reason)
+        raise UncutError(_CUT_OFF)
     return Field(tag >> 3, tag & 7, position, start, stop)
 
 
@@ -94,6 +102,18 @@ def fields(data: bytes, start: int, end: int) -> Iterator[Field]:
         field = field_at(data, start, end)
         yield field
         start = field.end
+
+
+def pair_at(data: bytes, start: int, end: int) -> tuple[Field, Field]:
+    """Return the fields 1 and 2 of a message that has just these: the key and value of an entry of a map, for one.
+
+    Raises:
+        UncutError: It is not a first and then a second one, of which each has a length.
+    """
+    inner = list(fields(data, start, end))
+    if [(one.number, one.wire_type) for one in inner] != [(1, LENGTH_DELIMITED), (2, LENGTH_DELIMITED)]:
+        raise UncutError(_NO_PAIR)
+    return inner[0], inner[1]
 
 
 def header(number: int, length: int) -> bytes:
@@ -114,7 +134,7 @@ def elements(data: bytes, start: int, end: int, number: int, piece: int) -> int:
     """Return where a run of values of one field ends: at another field, after about a piece, or before a large one.
 
     Raises:
-        ValueError: A value goes beyond the end.
+        UncutError: A value goes beyond the end.
     """
     tag = number << 3 | LENGTH_DELIMITED
     stop = min(start + piece, end)
@@ -130,8 +150,7 @@ def elements(data: bytes, start: int, end: int, number: int, piece: int) -> int:
             break
         position = after
     if position > end:
-        reason = "the message is cut off"
-        raise ValueError(reason)
+        raise UncutError(_CUT_OFF)
     return position
 
 
