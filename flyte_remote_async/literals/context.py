@@ -9,6 +9,7 @@ import attrs
 
 from flyte_remote_async.errors import DecodeError
 from flyte_remote_async.literals.types import NO_TYPES, Types
+from flyte_remote_async.models.turns import IN_PLACE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
@@ -32,6 +33,7 @@ class Context:
         types: The user's own types.
         work: Does what would hold up the loop; None for a thread each.
         max_object_bytes: The most bytes of one stored object that are read into memory for a value.
+        in_place_bytes: Up to this many bytes a literal is decoded in place; a larger one beside the loop.
         gathered: What was brought for this one conversion; the async way of conversion sets it.
     """
 
@@ -40,6 +42,7 @@ class Context:
     types: Types = NO_TYPES
     work: Work | None = None
     max_object_bytes: int = 1024**3
+    in_place_bytes: int = IN_PLACE_BYTES
     gathered: Gathered | None = None
 
     def bring(
@@ -79,6 +82,7 @@ class Context:
             "types": self.types,
             "work": None,
             "max_object_bytes": self.max_object_bytes,
+            "in_place_bytes": self.in_place_bytes,
             "gathered": None,
         }
 

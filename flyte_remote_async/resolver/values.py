@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import anyio
 import attrs
-from anyio import to_thread
 
 from flyte_remote_async.errors import DecodeError, FlyteRemoteError, LiteralError, MissingLiteralError
 from flyte_remote_async.models.literals import Literal, Variable
 from flyte_remote_async.resolver.item import LiteralItem
+from flyte_remote_async.resolver.workers import beside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,13 +19,7 @@ if TYPE_CHECKING:
     from flyte_remote_async.models.types import LiteralType
     from flyte_remote_async.resolver.source import Source
 
-__all__ = ["IN_PLACE_BYTES", "MISSING", "Values"]
-
-IN_PLACE_BYTES: Final = 64 * 1024
-"""Up to this many bytes a literal is decoded in place; a larger one in a worker thread, beside the event loop.
-
-A list of 64 KiB has about 5,000 integers, which take some milliseconds.
-"""
+__all__ = ["MISSING", "Values"]
 
 MISSING: Final = object()
 
@@ -196,8 +190,6 @@ async def _run(literal: Literal, declared: LiteralType | None, hint: Any, contex
     """Decode a literal: a small one here, a large one beside the loop."""
     from flyte_remote_async.literals.convert import decode
 
-    if len(literal.serialize_to_string()) <= IN_PLACE_BYTES:
+    if len(literal.serialize_to_string()) <= context.in_place_bytes:
         return decode(literal, declared, hint, context)
-    # Nothing in the thread waits or has effects, so a cancelled caller need not wait for it.
-    limiter = anyio.CapacityLimiter(1)
-    return await to_thread.run_sync(decode, literal, declared, hint, context, limiter=limiter, abandon_on_cancel=True)
+    return await beside(decode, literal, declared, hint, context)
