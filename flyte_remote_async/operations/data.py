@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
 
-from flyte_remote_async.errors import MalformedMessageError, OutputsUnavailableError, RPCError
+from flyte_remote_async.errors import (
+    MalformedMessageError,
+    MissingExtraError,
+    OutputsUnavailableError,
+    RPCError,
+    StorageError,
+)
 from flyte_remote_async.executions.data import ExecutionData
 from flyte_remote_async.models.identifiers import (
     Identifier,
@@ -27,20 +33,20 @@ from flyte_remote_async.operations.replies import LiteralBytes, read_data
 from flyte_remote_async.operations.tasks import task_group
 from flyte_remote_async.storage import signed_urls
 from flyte_remote_async.transport.methods import (
-    CREATE_DOWNLOAD_LOCATION,
     GET_EXECUTION_DATA,
     GET_NODE_EXECUTION_DATA,
     GET_TASK_EXECUTION_DATA,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from flyte_remote_async.interface import TypedInterface
     from flyte_remote_async.models.literals import Literal
     from flyte_remote_async.operations.calls import Calls
     from flyte_remote_async.operations.definitions import Definitions
     from flyte_remote_async.operations.replies import DataReply
+    from flyte_remote_async.storage.objects import StoredObjects
 
 __all__ = ["DataReader"]
 
@@ -52,12 +58,14 @@ class DataReader:
     Attributes:
         calls: Makes the calls.
         definitions: Knows the interfaces.
+        objects: Gives the stored objects, for outputs that the control plane cannot read itself.
         max_bytes: The most bytes to take from storage for one map.
         timeout: Seconds that connecting to storage and each read may take.
     """
 
     calls: Calls
     definitions: Definitions
+    objects: Callable[[], StoredObjects]
     max_bytes: int
     timeout: float
 
@@ -170,21 +178,28 @@ class DataReader:
             tried.append("a signed URL in the answer: there is none")
         except (OutputsUnavailableError, MalformedMessageError) as error:
             tried.append(f"the signed URL in the answer: {error}")
-        try:
-            if uri:
-                return await self._fetch(await self._sign(uri))
+        if not uri:
             tried.append("the place where they are stored: it is not known")
+            return OutputsUnavailableError(f"{what} cannot be had; tried:", tried=tried)
+        try:
+            return await self._signed(uri)
         except (RPCError, OutputsUnavailableError, MalformedMessageError) as error:
             tried.append(f"{uri} through the data proxy: {error}")
+        try:
+            if await self.objects().reaches(uri):
+                return await _parse(await self.objects().read(uri, limit=self.max_bytes))
+        except (StorageError, MissingExtraError, MalformedMessageError) as error:
+            tried.append(f"{uri} in the store itself: {error}")
         return OutputsUnavailableError(f"{what} cannot be had; tried:", tried=tried)
 
-    async def _sign(self, uri: str) -> str:
-        from flyteidl.service import dataproxy_pb2  # costs 35 ms, and few need it
+    async def _signed(self, uri: str) -> Mapping[str, Literal]:
+        from flyte_remote_async.operations.objects import sign_with  # few need it
 
-        # The RPC is deprecated, and the only one that signs any location.
-        request = dataproxy_pb2.CreateDownloadLocationRequest(native_url=uri)
-        return str((await self.calls(CREATE_DOWNLOAD_LOCATION, request)).signed_url)
+        return await self._fetch(await sign_with(self.calls)(uri))
 
     async def _fetch(self, url: str) -> Mapping[str, Literal]:
-        data = await signed_urls.read(url, limit=self.max_bytes, timeout=self.timeout)
-        return await LiteralBytes(data, 0, len(data)).literals()
+        return await _parse(await signed_urls.read(url, limit=self.max_bytes, timeout=self.timeout))
+
+
+async def _parse(data: bytes) -> Mapping[str, Literal]:
+    return await LiteralBytes(data, 0, len(data)).literals()

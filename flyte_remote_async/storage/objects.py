@@ -6,6 +6,7 @@ plane signs with its own. The way whose credentials are known is tried first; an
 
 from __future__ import annotations
 
+import copy
 import os
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, Self, TypeVar
@@ -77,6 +78,22 @@ class StoredObjects:
         self._stall = stall
         self._connections = Connections(proxy, stall)
         self._ways: dict[tuple[str, int], tuple[Store, ...]] = {}
+
+    def storing_with(self, locate: Locate) -> StoredObjects:
+        """Return the same objects with another place for uploads; they share connections."""
+        other = copy.copy(self)
+        other._locate = locate  # noqa: SLF001 - its own class
+        return other
+
+    async def reaches(self, uri: str) -> bool:
+        """Tell whether there are credentials of this machine for an object, or it lies on this machine."""
+        try:
+            address = parse(uri)
+        except StorageError:
+            return False
+        if address.kind == "local":
+            return self._config.local
+        return await anyio.to_thread.run_sync(self._has_credentials, address.kind)
 
     async def aclose(self) -> None:
         """Close the connections; what is asked for afterwards opens new ones."""

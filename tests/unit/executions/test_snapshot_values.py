@@ -68,6 +68,8 @@ def members_of(cls: type[Any]) -> list[str]:
 class Somewhere:
     """A remote that answers what a snapshot asks of it when nothing is sent."""
 
+    context = PLAIN
+
     def console_url(self, id: Any) -> str:
         return f"https://flyte.example.com/{id.name}"
 
