@@ -132,13 +132,13 @@ class _Path(_BlobCodec):
 
     def encode(self, value: Any) -> literals_pb2.Literal:
         literal = blob_literal(self._uri(value), self._format(value), self.dimensionality)
-        for key, item in getattr(value, "metadata", {}).items():
-            literal.metadata[key] = item
+        if isinstance(value, (FlyteFile, FlyteDirectory)):
+            literal.metadata.update(value.metadata)
         return literal
 
     def dump(self, value: Any) -> Any:
         plain: dict[str, Any] = {"path": self._uri(value)}
-        metadata = getattr(value, "metadata", None)
+        metadata = value.metadata if isinstance(value, (FlyteFile, FlyteDirectory)) else None
         return {**plain, "metadata": dict(metadata)} if metadata else plain
 
     def owns(self, value: Any) -> bool:
@@ -151,7 +151,9 @@ class _Path(_BlobCodec):
         return self.python.decoded(uri, self.format, metadata, self.context.objects)
 
     def _format(self, value: Any) -> str:
-        return self.format or self.declared or getattr(value, "format", "")
+        if self.format or self.declared:
+            return self.format or self.declared
+        return value.format if isinstance(value, (FlyteFile, FlyteDirectory)) else ""
 
     def _uri(self, value: Any) -> str:
         if isinstance(value, (FlyteFile, FlyteDirectory)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from flyteidl.core import literals_pb2, types_pb2
@@ -13,7 +14,7 @@ from flyte_remote_async.literals.base import Codec
 if TYPE_CHECKING:
     from flyte_remote_async.literals.registry import Codecs
 
-__all__ = ["from_hint"]
+__all__ = ["from_hint", "from_type"]
 
 
 class _Message(Codec):
@@ -64,6 +65,17 @@ class _Message(Codec):
 
     def owns_plain(self, value: Any) -> bool:
         return isinstance(value, dict)
+
+
+def from_type(declared: types_pb2.LiteralType) -> Codec | None:
+    """Return the codec of a type that names a class which the program has imported already, else None.
+
+    A name that somebody else chose is looked up and never imported; where it is not found the value is a dict.
+    """
+    name = declared.metadata.fields["pb_type"].string_value if "pb_type" in declared.metadata.fields else ""
+    module, _, word = name.rpartition(".")
+    python = vars(sys.modules[module]).get(word) if module in sys.modules else None
+    return _Message(python) if isinstance(python, type) and issubclass(python, Message) else None
 
 
 def from_hint(codecs: Codecs, hint: Any, declared: types_pb2.LiteralType | None) -> Codec | None:

@@ -144,6 +144,12 @@ class _Float(Primitive):
             raise self.refusal(value, "a double would round it")
         return super().dump(value)
 
+    def dump_float(self, value: Any) -> Any:
+        """Return a float, and refuse what could be made one."""
+        if type(value) is float:
+            return value
+        raise self.refusal(value)
+
 
 def _is_exact(value: Any) -> bool:
     try:

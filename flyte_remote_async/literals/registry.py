@@ -6,6 +6,7 @@ with both; a new one is a line in the tables here.
 
 from __future__ import annotations
 
+import functools
 import typing
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
@@ -49,13 +50,13 @@ _HINTS: tuple[Callable[[Codecs, Any, types_pb2.LiteralType | None], Codec | None
     primitives.from_hint,
     times.from_hint,
     enums.from_hint,
+    failures.from_hint,
     collections.from_hint,
     maps.from_hint,
     classes.from_hint,
     pydantic_models.from_hint,
     blobs.from_hint,
     scalars.from_hint,
-    failures.from_hint,
     messages.from_hint,
 )
 
@@ -155,7 +156,7 @@ def _is_type(hint: Any) -> bool:
 
 def _simple(codecs: Codecs, declared: types_pb2.LiteralType) -> Codec:
     if declared.simple == types_pb2.STRUCT:
-        return schema.from_type(codecs, declared)
+        return messages.from_type(declared) or schema.from_type(codecs, declared)
     known = types_pb2.SimpleType.DESCRIPTOR.values_by_number.get(declared.simple)
     word = known.name.lower() if known else f"simple type {declared.simple}"
     if declared.simple == types_pb2.ERROR:
@@ -164,10 +165,21 @@ def _simple(codecs: Codecs, declared: types_pb2.LiteralType) -> Codec:
     return codec or Unsupported(word, "simple", declared.simple)
 
 
+def _of_many(kind: Callable[[Codec], Codec], element: Codec, word: str) -> Codec:
+    if isinstance(element, Unsupported):
+        return Unsupported(f"{word} of {element.expected}")
+    # As flytekit has it, a date is taken for a datetime where it stands alone, and not inside of others.
+    return kind(times.DATETIME_ALONE if element is times.DATETIME else element)
+
+
 _TYPES: Mapping[str, Callable[[Codecs, types_pb2.LiteralType], Codec]] = {
     "simple": _simple,
-    "collection_type": lambda codecs, declared: collections.list_of(codecs.of(declared.collection_type)),
-    "map_value_type": lambda codecs, declared: maps.map_of(codecs, codecs.of(declared.map_value_type)),
+    "collection_type": lambda codecs, declared: _of_many(
+        collections.list_of, codecs.of(declared.collection_type), "list"
+    ),
+    "map_value_type": lambda codecs, declared: _of_many(
+        functools.partial(maps.map_of, codecs), codecs.of(declared.map_value_type), "dict"
+    ),
     "union_type": unions.from_type,
     "enum_type": lambda _, declared: enums.from_type(declared),
     "blob": lambda codecs, declared: blobs.from_type(codecs.context, declared),

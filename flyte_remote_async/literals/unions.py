@@ -24,6 +24,10 @@ class _Variant(NamedTuple):
     tag: str
     declared: types_pb2.LiteralType | None  # None where only a hint is known
 
+    @property
+    def is_untagged(self) -> bool:
+        return self.declared is None or not self.declared.structure.tag
+
 
 class _Union(Codec):
     __slots__ = ("codecs", "optional", "variants")
@@ -99,7 +103,7 @@ class _Union(Codec):
     def _stored_under(self, stored: types_pb2.LiteralType) -> list[_Variant]:
         """Return the variants that a stored type can mean."""
         tag = stored.structure.tag
-        fitting = [v for v in self.variants if v.codec.fits(stored) and (not tag or v.tag in (tag, ""))]
+        fitting = [v for v in self.variants if v.codec.fits(stored) and (v.tag in {tag, ""} if tag else v.is_untagged)]
         if not fitting:
             name = f"{self.codecs.of(stored).expected}{f' with the tag {tag!r}' if tag else ''}"
             reason = f"the union holds a value of type {name}, which is none of its types"

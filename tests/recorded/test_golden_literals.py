@@ -20,17 +20,18 @@ if TYPE_CHECKING:
 _LITERALS = golden.literal_cases()
 _MAPS = golden.map_cases()
 
-# Where we differ although flytekit's answer is a rule of its own and not an accident; each reason is ours.
-_STRICT = "no value is rounded or cut: a fraction is no int, an int that a double would round is no float"
-_COERCED = "nothing is coerced: a string is no number, where mashumaro makes one of it"
-_NESTED = "without a hint the fields of dataclasses in lists and dicts have their declared types too"
-_WRAPPED = "a union around a value is no obstacle to a type that it was stored under"
-_BY_TYPE = "the stored type tells the variant, with or without a tag"
-_WIRE_SAFE = "an int into a FLOAT is written as a float, a date into a DATETIME as its midnight, wherever it stands"
-_EXT = "extension types of msgpack are off: nothing but data comes out of a payload"
-_AS_IS = "bytes stay bytes where flytekit gives their repr as a string"
-_UNTITLED = "fields are read from a schema with or without a title: no class has to be named"
-_EMPTY = "an empty list is empty whatever its elements would have been"
+# Where we differ on purpose, each by a rule. The numbers are those of the sections of the notes on flytekit's
+# behaviour that the corpus came with; where a case has a quirk, flytekit's answer is an accident.
+_STRICT = "1: flytekit truncates or rounds such numbers; here no value is rounded or cut (3: int(7.9) = 7)"
+_COERCED = "3: mashumaro makes a number of a string, as it makes True of 'false'; here nothing is coerced"
+_NESTED = "11: without a hint nested classes are included, with field types from structure.dataclass_type"
+_WRAPPED = "11: a union literal is no obstacle to a plain type that it was stored under"
+_WIRE_SAFE = "5: ints into FLOAT as float_value are wire-safe"
+_EXT = "10, row 8: extension types of msgpack are off"
+_AS_IS = "2.1: bytes become the str of their repr, an accident; here bytes stay bytes"
+_UNTITLED = "10, row 4: no class is made of a schema, so it needs no title to be read"
+_NO_IMPORT = "10, row 3: a class is never imported by its name in a type; a Struct is a dict then"
+_OPTIONAL_MODEL = "11: Optional of a pydantic model is on the list of accidents"
 _DIFFERENT: dict[str, dict[str, str]] = {
     "int_17": {"nohint": _STRICT, "hint_result": _STRICT},
     "int_18": {"nohint": _STRICT, "hint_result": _STRICT},
@@ -40,20 +41,17 @@ _DIFFERENT: dict[str, dict[str, str]] = {
     "dataclass_edge_22": {"nohint": _NESTED},
     "dataclass_struct_11": {"nohint": _NESTED},
     "dataclass_struct_12": {"nohint": _NESTED},
-    "dataclass_old_07": {"nohint": _NESTED},
-    "dataclass_old_17": {"nohint": _NESTED},
     "list_31": {"nohint": _WRAPPED, "hint_result": _WRAPPED},
     "union_edge_10": {"hint_result": _WRAPPED},
     "union_edge_27": {"nohint": _WRAPPED},
-    "union_edge_05": {"nohint": _BY_TYPE, "hint_result": _BY_TYPE},
-    "union_edge_06": {"nohint": _BY_TYPE, "hint_result": _BY_TYPE},
-    "list_13": {"encode_nohint": _WIRE_SAFE},
     "encode_error_07": {"encode_result": _WIRE_SAFE},
-    "encode_nohint_28": {"encode_result": _WIRE_SAFE},
     "dict_msgpack_31": {"nohint": _EXT, "hint_result": _EXT},
     "dataclass_msgpack_38": {"nohint": _AS_IS},
     "schema_guess_12": {"nohint": _UNTITLED},
-    "mismatch_40": {"nohint": _EMPTY},
+    "protobuf_07": {"nohint": _NO_IMPORT},
+    "protobuf_08": {"nohint": _NO_IMPORT},
+    "protobuf_09": {"nohint": _NO_IMPORT},
+    "pydantic_11": {"encode_nohint": _OPTIONAL_MODEL},
 }
 
 _OBJECTS = FolderObjects()
@@ -115,7 +113,7 @@ async def test_decodes_as_flytekit_does(case: dict[str, Any], key: str) -> None:
 
 
 async def _fails(value: Any) -> bool:
-    """Tell whether a value is an error, or one comes when it is looked at: files are read late, and lines one by one."""
+    """Tell whether a value is an error, or one comes when it is looked at: files and lines are read late."""
     if isinstance(value, Iterator):
         try:
             list(value)
@@ -165,9 +163,9 @@ def test_encodes_as_flytekit_does(case: dict[str, Any], key: str) -> None:
 
 
 def test_differences_without_a_quirk_are_few() -> None:
-    known = {case["id"] for case in _LITERALS}
-    assert set(_DIFFERENT) <= known
-    assert len(_DIFFERENT) / len(_LITERALS) < 0.03
+    quirks = {case["id"]: case["quirk"] for case in _LITERALS}
+    unexplained = [name for name in _DIFFERENT if not quirks[name]]
+    assert len(unexplained) < 0.03 * len(_LITERALS)
 
 
 @pytest.mark.anyio

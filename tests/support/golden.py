@@ -140,7 +140,7 @@ def _load(case: dict[str, Any], key: str, message: Any) -> Any:
 
 def hint_of(text: str) -> Any:
     """Return the Python type that a hint names."""
-    return eval(text, {"__builtins__": {}}, _names())  # noqa: S307 - expressions of the corpus
+    return eval(text, {**_names(), "__builtins__": {}})  # noqa: S307 - expressions of the corpus
 
 
 def value_of(tagged: dict[str, Any]) -> Any:
@@ -385,8 +385,7 @@ def _rows(expected: list[list[Any]], rows: list[list[Any]]) -> str:
 def _cell(expected: dict[str, Any], value: Any) -> str:
     if expected["t"] == "null":
         return "" if value is None or value != value else f"{value!r} is no null"  # noqa: PLR0124 - NaN
-    plain = value.item() if hasattr(value, "item") else value
-    plain = plain.tolist() if hasattr(plain, "tolist") else plain
+    plain = value.tolist() if hasattr(value, "tolist") else value
     convert = {"datetime": "to_pydatetime", "timedelta": "to_pytimedelta"}.get(expected["t"], "")
     return _differs(expected, getattr(plain, convert)() if hasattr(plain, convert) else plain)
 

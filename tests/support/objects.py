@@ -103,7 +103,7 @@ class FolderObjects(MemoryObjects):
 
     async def download_directory(self, uri: str, target: Path) -> None:
         await self.list(uri)
-        await anyio.to_thread.run_sync(lambda: shutil.copytree(uri, target, dirs_exist_ok=True))
+        await anyio.to_thread.run_sync(lambda: shutil.copytree(uri.removeprefix("file://"), target, dirs_exist_ok=True))
 
     async def list(self, uri: str) -> list[str]:
         path = Path(uri.removeprefix("file://"))

@@ -14,7 +14,8 @@ from flyteidl.core import literals_pb2, types_pb2
 from google.protobuf import duration_pb2, struct_pb2, timestamp_pb2
 
 from flyte_remote_async.errors import DecodeError
-from flyte_remote_async.literals import decode
+from flyte_remote_async.literals import FlyteFile, StructuredDataset, decode
+from flyte_remote_async.literals.failures import FlyteError
 from flyte_remote_async.models.literals import Literal, LiteralType
 
 INTEGER = types_pb2.LiteralType(simple=types_pb2.INTEGER)
@@ -302,29 +303,34 @@ def test_a_missing_field_is_named() -> None:
 
 
 _BLOB = literals_pb2.Literal(scalar=literals_pb2.Scalar(blob=literals_pb2.Blob(uri="s3://b/k")))
+_SCHEMA = literals_pb2.Literal(scalar=literals_pb2.Scalar(schema=literals_pb2.Schema(uri="s3://b/k")))
+_TABLE = literals_pb2.Literal(
+    scalar=literals_pb2.Scalar(structured_dataset=literals_pb2.StructuredDataset(uri="s3://b/k"))
+)
+_ERROR = literals_pb2.Literal(scalar=literals_pb2.Scalar(error=types_pb2.Error(message="m")))
 
 
 @pytest.mark.parametrize(
     ("literal", "kind"),
+    [(_BLOB, "blob"), (_SCHEMA, "schema"), (_TABLE, "structured_dataset"), (_ERROR, "error"), (OFFLOADED, "offloaded")],
+)
+@pytest.mark.parametrize("declared", [INTEGER, INT_OR_STR])
+def test_a_literal_of_another_kind_says_its_kind(literal: literals_pb2.Literal, kind: str, declared: Any) -> None:
+    assert fails(literal, declared).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("literal", "value"),
     [
-        (_BLOB, "blob"),
-        (literals_pb2.Literal(scalar=literals_pb2.Scalar(schema=literals_pb2.Schema(uri="s3://b/k"))), "schema"),
-        (
-            literals_pb2.Literal(
-                scalar=literals_pb2.Scalar(structured_dataset=literals_pb2.StructuredDataset(uri="s3://b/k"))
-            ),
-            "structured_dataset",
-        ),
-        (literals_pb2.Literal(scalar=literals_pb2.Scalar(error=types_pb2.Error(message="m"))), "error"),
-        (OFFLOADED, "offloaded"),
+        (_BLOB, FlyteFile("s3://b/k")),
+        (_SCHEMA, StructuredDataset(None, "s3://b/k")),
+        (_TABLE, StructuredDataset(None, "s3://b/k")),
+        (_ERROR, FlyteError("m")),
     ],
 )
-@pytest.mark.parametrize("declared", [None, types_pb2.LiteralType(blob=types_pb2.BlobType()), INTEGER, INT_OR_STR])
-def test_a_kind_without_a_rule_is_refused_alone(literal: literals_pb2.Literal, kind: str, declared: Any) -> None:
-    error = fails(literal, declared)
-    assert error.kind == kind
-    assert declared is INT_OR_STR or "get_literal" in str(error)
-    assert decode(collection(primitive(integer=1)), None) == [1]
+def test_stored_values_need_no_type_to_be_named(literal: literals_pb2.Literal, value: Any) -> None:
+    assert decode(literal) == value
+    assert decode(collection(literal)) == [value]
 
 
 @pytest.mark.parametrize(
@@ -333,7 +339,7 @@ def test_a_kind_without_a_rule_is_refused_alone(literal: literals_pb2.Literal, k
         (types_pb2.LiteralType(), "a type with nothing in it"),
         (types_pb2.LiteralType(simple=types_pb2.BINARY), "binary"),
         (types_pb2.LiteralType(simple=42), "simple type 42"),  # type: ignore[arg-type]
-        (types_pb2.LiteralType(blob=types_pb2.BlobType()), "blob"),
+        (types_pb2.LiteralType(collection_type=types_pb2.LiteralType()), "list of a type with nothing in it"),
     ],
 )
 def test_a_type_without_a_rule_is_named(declared: types_pb2.LiteralType, words: str) -> None:
