@@ -92,9 +92,20 @@ class _Blob(Handle):
         self._local: Path | None = None if is_remote(self.uri) else Path(self.uri)
 
     def __class_getitem__(cls, format: str) -> type[Self]:  # noqa: A002 - Flyte's own word
-        """Return the class for one format, to be used as a hint: ``FlyteFile["csv"]``."""
+        """Return the class for one format, as in ``FlyteFile["csv"]``; a type checker wants :meth:`of_format`."""
+        return cls.of_format(format)
+
+    @classmethod
+    def of_format(cls, format: str) -> type[Self]:  # noqa: A002 - Flyte's own word
+        """Return the class for one format, to be used as a hint.
+
+        Args:
+            format: The format, such as ``"csv"``; empty for any.
+        """
         base = cls._kind()
         name = str(format).removeprefix(".")
+        if not name:
+            return cast("type[Self]", base)
         key = (base, name)
         if key not in _FORMATS:
             body = {"_format": name, "__slots__": (), "__module__": cls.__module__, "__doc__": cls.__doc__}

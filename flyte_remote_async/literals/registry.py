@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 from flyteidl.core import types_pb2
 
 from flyte_remote_async.literals import (
-    blobs,
     classes,
     collections,
+    contents,
     enums,
     failures,
+    lines,
     maps,
     messages,
     own,
@@ -55,7 +56,8 @@ _HINTS: tuple[Callable[[Codecs, Any, types_pb2.LiteralType | None], Codec | None
     maps.from_hint,
     classes.from_hint,
     pydantic_models.from_hint,
-    blobs.from_hint,
+    contents.from_hint,
+    lines.from_hint,
     scalars.from_hint,
     messages.from_hint,
 )
@@ -96,8 +98,8 @@ class Codecs:
         mine = self.context.types.of_hint(bare)
         # Unions come first: under a union type every hint means one of the variants.
         codec = unions.from_hint(self, bare, hint, declared) or (own.of_own(self.context, mine) if mine else None)
-        if codec is None and declared is not None and declared.blob.format == blobs.PICKLE:
-            codec = blobs.pickled(self, bare)
+        if codec is None and declared is not None and declared.blob.format == contents.PICKLE:
+            codec = contents.pickled(self, bare)
         if codec is None:
             codec = tables.from_hint(self, bare, extras, declared)
         for kind in _HINTS:
@@ -116,12 +118,12 @@ class Codecs:
         """
         if form == "error":
             return failures.ERROR
-        return blobs.any_blob(self.context) if form == "blob" else tables.from_type(self.context, _NO_TYPE)
+        return contents.any_blob(self.context) if form == "blob" else tables.from_type(self.context, _NO_TYPE)
 
     def generic(self, literal: literals_pb2.Literal) -> Any:
         """Return the plain data of a Struct literal; a pickled dict only where that is allowed."""
         if literal.metadata.get("format") == "pickle":
-            return blobs.load_pickled_dict(self.context, literal)
+            return contents.load_pickled_dict(self.context, literal)
         return wire.plain_struct(literal.scalar.generic)
 
     def failure(self, reason: str, expected: str) -> LiteralError:
@@ -182,7 +184,7 @@ _TYPES: Mapping[str, Callable[[Codecs, types_pb2.LiteralType], Codec]] = {
     ),
     "union_type": unions.from_type,
     "enum_type": lambda _, declared: enums.from_type(declared),
-    "blob": lambda codecs, declared: blobs.from_type(codecs.context, declared),
+    "blob": lambda codecs, declared: contents.from_type(codecs.context, declared),
     "structured_dataset_type": lambda codecs, declared: tables.from_type(codecs.context, declared),
     "schema": lambda codecs, declared: tables.from_type(codecs.context, declared),
 }
