@@ -10,7 +10,7 @@ import attrs
 from flyte_remote_async.errors import DecodeError, FlyteRemoteError, LiteralError, MissingLiteralError
 from flyte_remote_async.models.literals import Literal, Variable
 from flyte_remote_async.resolver.item import LiteralItem
-from flyte_remote_async.resolver.workers import beside
+from flyte_remote_async.resolver.workers import beside, imported
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,7 +105,8 @@ class Values:
         if variable is None and hint is None and not self._source.reads_undeclared:
             reason = "nothing declares its type: give as_type, or a type hint"
             raise DecodeError(reason, kind=literal.kind)
-        # A program that decodes nothing need not import it.
+        # A program that decodes nothing need not import it; importing takes longer than most decoding.
+        await imported("flyte_remote_async.literals.resolve")
         from flyte_remote_async.literals.context import PLAIN
         from flyte_remote_async.literals.resolve import read
 

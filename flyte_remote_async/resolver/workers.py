@@ -9,6 +9,7 @@ through a million of them takes longer than all the rest.
 from __future__ import annotations
 
 import gc
+import importlib
 import pickle
 import sys
 import time
@@ -25,7 +26,7 @@ from flyte_remote_async.models.turns import BETWEEN
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["ProcessWork", "beside", "full_collections_postponed"]
+__all__ = ["ProcessWork", "beside", "full_collections_postponed", "imported"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -74,6 +75,20 @@ def _limiter() -> anyio.CapacityLimiter:
         limiter = anyio.CapacityLimiter(1)
         _TURN.set(limiter)
         return limiter
+
+
+_IMPORTED: Final[set[str]] = set()
+
+
+async def imported(module: str) -> None:
+    """Import a module beside the loop, the first time; the import statement after it takes no time.
+
+    Args:
+        module: Its full name.
+    """
+    if module not in _IMPORTED:
+        await beside(importlib.import_module, module)
+        _IMPORTED.add(module)
 
 
 _NEVER: Final = 2**31 - 1
