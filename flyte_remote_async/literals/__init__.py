@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from flyte_remote_async.literals.context import Context
     from flyte_remote_async.literals.convert import decode, encode
     from flyte_remote_async.literals.datasets import StructuredDataset
+    from flyte_remote_async.literals.failures import FlyteError
     from flyte_remote_async.literals.handles import FlyteDirectory, FlyteFile
     from flyte_remote_async.literals.resolve import read, write
     from flyte_remote_async.literals.types import Types
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Context",
     "FlyteDirectory",
+    "FlyteError",
     "FlyteFile",
     "StructuredDataset",
     "Types",
@@ -28,6 +30,7 @@ __all__ = [
 _HOMES = {
     "Context": "context",
     "FlyteDirectory": "handles",
+    "FlyteError": "failures",
     "FlyteFile": "handles",
     "StructuredDataset": "datasets",
     "Types": "types",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc
+from collections import deque
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from flyteidl.core import literals_pb2
@@ -76,7 +77,7 @@ class _List(Codec):
 
 
 class _Unordered(Codec):
-    """A set, frozenset or tuple of any length inside a payload."""
+    """A set, frozenset, deque or tuple of any length inside a payload."""
 
     __slots__ = ("element", "python")
 
@@ -130,12 +131,22 @@ def list_of(element: Codec) -> Codec:
 def from_hint(codecs: Codecs, hint: Any, declared: types_pb2.LiteralType | None) -> Codec | None:
     """Return the codec of a hint that is a list, tuple or set, else None."""
     origin, args = get_origin(hint) or hint, get_args(hint)
-    if origin in (list, collections.abc.Sequence):
+    if origin in _LISTS:
         is_list = declared is not None and declared.WhichOneof("type") == "collection_type"
         inner = declared.collection_type if declared is not None and is_list else None
         return _List(codecs.of(inner, *args) if args else codecs.of(inner))
-    if origin is tuple and args[-1:] != (Ellipsis,):
+    if origin is tuple and hint is not tuple and args[-1:] != (Ellipsis,):
         return _Tuple(tuple(codecs.of(None, arg) for arg in args))
-    if origin in (tuple, set, frozenset):
-        return _Unordered(origin, codecs.of(None, *args[:1]))
-    return None
+    python = _OTHERS.get(origin) if isinstance(origin, type) else None
+    return _Unordered(python, codecs.of(None, *args[:1])) if python is not None else None
+
+
+_LISTS = (list, collections.abc.Sequence, collections.abc.MutableSequence, collections.abc.Collection)
+_OTHERS: dict[type, type[Any]] = {
+    tuple: tuple,
+    set: set,
+    frozenset: frozenset,
+    deque: deque,
+    collections.abc.Set: frozenset,
+    collections.abc.MutableSet: set,
+}

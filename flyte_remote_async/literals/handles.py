@@ -155,6 +155,14 @@ class _Blob(Handle):
         return f"{self._kind().__name__}({self.uri!r}{inside})"
 
     @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        del source, handler
+        # Imported here: it is pydantic that asks.
+        from flyte_remote_async.literals.pydantic_fields import blob_field
+
+        return blob_field(cls)
+
+    @classmethod
     def _kind(cls) -> type[_Blob]:
         return FlyteDirectory if issubclass(cls, FlyteDirectory) else FlyteFile
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from flyteidl.core import literals_pb2, types_pb2
@@ -150,9 +151,12 @@ def any_keys(value: Codec) -> Codec:
     return _Dict(ANY, value, packed=True)
 
 
+_DICTS = (dict, collections.abc.Mapping, collections.abc.MutableMapping, OrderedDict)
+
+
 def from_hint(codecs: Codecs, hint: Any, declared: types_pb2.LiteralType | None) -> Codec | None:
     """Return the codec of a hint that is a dict, else None."""
-    if (get_origin(hint) or hint) not in (dict, collections.abc.Mapping):
+    if (get_origin(hint) or hint) not in _DICTS:
         return None
     if not get_args(hint):
         return _PlainDict(codecs)

@@ -11,6 +11,7 @@ from flyte_remote_async.errors import DecodeError
 from flyte_remote_async.literals import wire
 from flyte_remote_async.literals.base import Codec
 from flyte_remote_async.literals.loose import is_model
+from flyte_remote_async.literals.pydantic_fields import CONTEXT
 
 if TYPE_CHECKING:
     from flyteidl.core import literals_pb2
@@ -44,7 +45,7 @@ class _Model(Codec):
         try:
             # JSON and not Python values: that is the form they were written in, tuples as lists and so on.
             text = json.dumps(value)
-            return self.python.model_validate_json(text, strict=False, context={"flyte": self.context})
+            return self.python.model_validate_json(text, strict=False, context={CONTEXT: self.context})
         except (ValueError, TypeError, RecursionError) as error:  # a ValidationError is a ValueError
             reason = f"the model refused its fields: {type(error).__name__}: {error}"
             raise DecodeError(reason, expected=self.expected) from error
@@ -55,7 +56,7 @@ class _Model(Codec):
     def dump(self, value: Any) -> Any:
         model = self._given(value)
         try:
-            return json.loads(model.model_dump_json(context={"flyte": self.context}))
+            return json.loads(model.model_dump_json(context={CONTEXT: self.context}))
         except (ValueError, TypeError, RecursionError) as error:
             raise self.refusal(value, str(error)) from error
 

@@ -33,8 +33,8 @@ from flyte_remote_async.literals import (
 )
 from flyte_remote_async.literals.base import Unsupported
 from flyte_remote_async.literals.context import PLAIN
-from flyte_remote_async.literals.hashed import hashed
 from flyte_remote_async.literals.loose import any_of
+from flyte_remote_async.literals.wrapped import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -92,7 +92,7 @@ class Codecs:
             codec: Codec = any_of(self) if declared is None else self._of_type(declared)
         else:
             codec = self._of_hint(hint, bare, extras, declared)
-        return hashed(codec, extras) if extras else codec
+        return wrapped(codec, extras) if extras else codec
 
     def _of_hint(self, hint: Any, bare: Any, extras: tuple[Any, ...], declared: types_pb2.LiteralType | None) -> Codec:
         mine = self.context.types.of_hint(bare)
