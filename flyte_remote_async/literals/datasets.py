@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from flyte_remote_async.errors import DetachedError
@@ -114,16 +113,16 @@ class StructuredDataset(Handle):
         Yields:
             Arrow record batches; errors as :meth:`to_pandas`.
         """
-        storage, run = self._storage, frames.runner(self._work)
         wanted = tuple(self.columns if columns is None else columns)
-        with tempfile.TemporaryDirectory(prefix="flyte-") as folder:
-            for uri in await storage.list(self.uri):
-                path = Path(folder) / "part"
-                await storage.download(uri, path)
-                batches = await frames.beside(frames.open_batches, path, self.file_format, wanted, batch_size)
-                while (batch := await frames.beside(next, batches, None)) is not None:
-                    yield batch
-                await run(path.unlink)
+        if self.dataframe is not None:
+            table = await frames.beside(frames.convert, self.dataframe, "arrow", wanted)
+            for batch in table.to_batches(max_chunksize=batch_size):
+                yield batch
+            return
+        stored = frames.Stored(self.uri, self.file_format, "arrow", wanted)
+        async with aclosing(frames.batches_of(self._storage, stored, batch_size)) as batches:
+            async for batch in batches:
+                yield batch
 
     async def _read(self, kind: frames.Kind, columns: Sequence[str] | None) -> Any:
         wanted = tuple(self.columns if columns is None else columns)
@@ -133,6 +132,14 @@ class StructuredDataset(Handle):
             reason = f"{self!r} has neither a frame nor a storage to read from"
             raise DetachedError(reason)
         return await frames.read(self._storage, self._work, frames.Stored(self.uri, self.file_format, kind, wanted))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        del source, handler
+        # Imported here: it is pydantic that asks.
+        from flyte_remote_async.literals.pydantic_fields import dataset_field
+
+        return dataset_field(cls)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, StructuredDataset):

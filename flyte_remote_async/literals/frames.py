@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import functools
 import io
-import itertools
 import sys
-import tempfile
-from pathlib import Path
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
 
+import anyio
 import anyio.to_thread
 
 from flyte_remote_async.errors import DecodeError, MissingExtraError
+from flyte_remote_async.literals import parts
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
+    from pathlib import Path
 
     from flyte_remote_async.literals.access import Objects, Work
 
@@ -23,11 +24,11 @@ __all__ = [
     "FORMATS",
     "Kind",
     "Stored",
+    "batches_of",
     "beside",
     "convert",
     "kind_of_frame",
     "load",
-    "open_batches",
     "read",
     "runner",
     "write",
@@ -80,24 +81,44 @@ async def read(objects: Objects, work: Work | None, table: Stored) -> Any:
         DecodeError: The data is damaged, of an unknown format, or has no such column.
         StorageError: The data cannot be had.
     """
-    _check(table.file_format, table.kind)
+    await beside(_check, table.file_format, table.kind)
     run = runner(work)
-    parts = await objects.list(table.uri)
-    if len(parts) == 1:
-        return await run(load, await objects.read(parts[0]), table)
-    folder = Path(await beside(tempfile.mkdtemp, "", "flyte-"))
-    try:
-        await objects.download_directory(table.uri, folder)
+    found = await parts.list_parts(objects, table.uri, table.file_format)
+    if found is not None and len(found) == 1:
+        return await run(load, await objects.read(found[0]), table)
+    async with parts.temporary() as folder:
+        await parts.bring_all(objects, table.uri, table.file_format, found, folder)
         return await run(load, folder, table)
-    finally:
-        with anyio.CancelScope(shield=True):
-            await beside(_remove, folder)
 
 
-def _remove(folder: Path) -> None:
-    import shutil
+async def batches_of(objects: Objects, table: Stored, size: int) -> AsyncGenerator[Any, None]:
+    """Yield the record batches of a stored table; its files are brought one by one.
 
-    shutil.rmtree(folder, ignore_errors=True)
+    Args:
+        objects: Brings the bytes.
+        table: What to read.
+        size: The most rows of a batch.
+
+    Raises:
+        MissingExtraError, ObjectNotFoundError, DecodeError, StorageError: As :func:`read`.
+    """
+    await beside(_check, table.file_format, "arrow")
+    found = await parts.list_parts(objects, table.uri, table.file_format)
+    if found is not None and parts.is_partitioned(table.uri, found):
+        # The values of some columns are in the names of folders, which one file does not know.
+        whole = await read(objects, None, table)
+        for batch in await beside(functools.partial(whole.to_batches, max_chunksize=size)):
+            yield batch
+        return
+    async with aclosing(parts.each_file(objects, table.uri, table.file_format, found)) as files:
+        async for path in files:
+            batches = await beside(open_batches, path, table, size)
+            try:
+                while (batch := await beside(_next, batches, table)) is not None:
+                    yield batch
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await beside(batches.close)
 
 
 def _check(file_format: str, kind: Kind) -> None:
@@ -114,12 +135,19 @@ def _check(file_format: str, kind: Kind) -> None:
 
 def load(source: bytes | Path, table: Stored) -> Any:
     """Return the table that bytes, or a folder of files, hold."""
-    try:
+    with _told(table):
         return _LOADERS[table.file_format or "parquet"](source, table.kind, list(table.columns) or None)
+
+
+@contextmanager
+def _told(table: Stored) -> Iterator[None]:
+    try:
+        yield
     except Exception as error:
         if isinstance(error, MemoryError):
             raise
-        reason = f"the table at {table.uri} cannot be read: {type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        words = str(error).partition("\n")[0]
+        reason = f"the table at {table.uri} cannot be read: {type(error).__name__}: {words}"
         raise DecodeError(reason, kind="structured_dataset", expected=table.kind) from error
 
 
@@ -157,20 +185,24 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def open_batches(path: Path, file_format: str, columns: tuple[str, ...], size: int) -> Iterator[Any]:
-    """Return the record batches of a stored file."""
-    _check(file_format, "arrow")
-    if (file_format or "parquet") == "csv":
-        return iter(_load_csv(path.read_bytes(), "arrow", list(columns) or None).to_batches(max_chunksize=size))
+def open_batches(path: Path, table: Stored, size: int) -> Generator[Any, None, None]:
+    """Return the record batches of a stored file; errors as :func:`load`, when they are asked for."""
+    columns = list(table.columns) or None
+    if table.file_format == "csv":
+        yield from _load_csv(path.read_bytes(), "arrow", columns).to_batches(max_chunksize=size)
+        return
     import pyarrow.parquet as pq
 
-    try:
-        batches = pq.ParquetFile(path).iter_batches(size, columns=list(columns) or None)
-        first = list(itertools.islice(batches, 1))
-    except Exception as error:
-        reason = f"a part of the table cannot be read: {type(error).__name__}: {error}"
-        raise DecodeError(reason, kind="structured_dataset", expected="arrow") from error
-    return itertools.chain(first, batches)
+    with pq.ParquetFile(path) as file:
+        missing = set(table.columns) - set(file.schema_arrow.names)
+        if missing:
+            raise KeyError(f"there is no column {', '.join(sorted(missing))}")
+        yield from file.iter_batches(size, columns=columns)
+
+
+def _next(batches: Iterator[Any], table: Stored) -> Any:
+    with _told(table):
+        return next(batches, None)
 
 
 def kind_of_frame(value: object) -> Kind | None:

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import hashlib
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
@@ -15,7 +15,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-__all__ = ["Answer", "ObjectServer", "Request", "object_server"]
+__all__ = ["Answer", "ObjectServer", "Request", "object_server", "signed"]
 
 _WORDS = {200: "OK", 206: "Partial Content", 403: "Forbidden", 404: "Not Found", 412: "Precondition Failed"}
 
@@ -58,6 +58,7 @@ class ObjectServer:
         self.delay = 0.0
         self.port = 0
         self.released = asyncio.Event()
+        self.open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     @property
     def url(self) -> str:
@@ -66,6 +67,8 @@ class ObjectServer:
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        self.open[task] = writer
         try:
             while request := await _read(reader):
                 self.requests.append(request)
@@ -82,6 +85,14 @@ class ObjectServer:
             pass
         finally:
             writer.close()
+            del self.open[task]
+
+    async def aclose(self) -> None:
+        """Cut all connections, and wait until they are served no more."""
+        self.released.set()
+        for writer in self.open.values():
+            writer.close()
+        await asyncio.gather(*self.open, return_exceptions=True)
 
     def answer(self, request: Request) -> Answer:
         """Answer as a store does."""
@@ -169,9 +180,8 @@ async def object_server() -> AsyncIterator[ObjectServer]:
     try:
         yield server
     finally:
-        server.released.set()
         serving.close()
-        await asyncio.sleep(0)
+        await server.aclose()
 
 
 def signed(server: ObjectServer, uri: str, secret: str) -> str:

@@ -18,6 +18,7 @@ from flyte_remote_async.errors import (
     UnavailableError,
     UnimplementedError,
 )
+from flyte_remote_async.policy.backoff import Backoff
 from flyte_remote_async.storage import incoming
 from flyte_remote_async.storage.objects import StoredObjects
 from flyte_remote_async.storage.opening import has_credentials
@@ -44,7 +45,7 @@ async def server() -> AsyncIterator[ObjectServer]:
 
 @pytest.fixture(autouse=True)
 def surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(incoming, "_BACKOFF", incoming.Backoff(initial=0.001, factor=1.0, longest=0.001))
+    monkeypatch.setattr(incoming, "_BACKOFF", Backoff(initial=0.001, factor=1.0, longest=0.001))
     for name in (
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
@@ -149,6 +150,15 @@ def cut(size: int) -> Callable[[Request, Answer], Answer]:
     return lambda request, answer: _with(answer, cut=size) if "large" in request.path else answer
 
 
+def once(**changes: object) -> Callable[[Request, Answer], Answer]:
+    left = iter([True])
+    return lambda _request, answer: _with(answer, **changes) if next(left, False) else answer
+
+
+def always(answer: Answer) -> Callable[[Request, Answer], Answer]:
+    return lambda _request, _answer: answer
+
+
 def _with(answer: Answer, **changes: object) -> Answer:
     for name, value in changes.items():
         setattr(answer, name, value)
@@ -185,13 +195,11 @@ async def test_a_transfer_that_never_gets_on_is_an_error(
 
 
 async def test_a_server_that_stalls(server: ObjectServer) -> None:
-    stalls = iter([True])
     for objects, bucket in (
         (StoredObjects(config(server), stall=0.2), "s3://b"),
         (StoredObjects(stall=0.2), f"{server.url}/b"),
     ):
-        stalls = iter([True])
-        server.fault = lambda _request, answer, stalls=stalls: _with(answer, stall=9) if next(stalls, False) else answer
+        server.fault = once(stall=9)
         assert await objects.read(f"{bucket}/large") == LARGE
         await objects.aclose()
 
@@ -362,9 +370,8 @@ async def test_a_signature_never_shows(server: ObjectServer, caplog: pytest.LogC
     objects = StoredObjects(sign=Signer(server))
     await objects.read("s3://b/dir/one.txt")
     for status in (400, 403, 404, 500, 302):
-        server.fault = lambda _request, _answer, status=status: Answer(
-            status, b"", {"Location": f"/elsewhere?sig={CANARY}"} if status == 302 else {}
-        )
+        headers = {"Location": f"/elsewhere?sig={CANARY}"} if status == 302 else {}
+        server.fault = always(Answer(status, b"", headers))
         # At the level DEBUG a library below logs the headers that a server sends.
         caplog.set_level(logging.INFO if status == 302 else logging.DEBUG)
         with pytest.raises(StorageError) as caught:

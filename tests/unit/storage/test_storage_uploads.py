@@ -12,6 +12,7 @@ import pytest
 
 from flyte_remote_async.config.values import StorageConfig
 from flyte_remote_async.errors import IntegrityError, StorageError, UnavailableError, UnsafePathError
+from flyte_remote_async.policy.backoff import Backoff
 from flyte_remote_async.storage import uploads
 from flyte_remote_async.storage.objects import StoredObjects
 from flyte_remote_async.storage.uploads import Location
@@ -47,7 +48,7 @@ class Proxy:
 
 @pytest.fixture
 async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ObjectServer]:
-    monkeypatch.setattr(uploads, "_BACKOFF", uploads.Backoff(initial=0.001, factor=1.0, longest=0.001))
+    monkeypatch.setattr(uploads, "_BACKOFF", Backoff(initial=0.001, factor=1.0, longest=0.001))
     async with object_server() as server:
         yield server
 

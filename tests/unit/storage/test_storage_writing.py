@@ -15,6 +15,7 @@ import pytest
 
 from flyte_remote_async.config.values import Secret, StorageConfig
 from flyte_remote_async.errors import IntegrityError, ObjectNotFoundError, StorageError, UnsafePathError
+from flyte_remote_async.policy.backoff import Backoff
 from flyte_remote_async.storage import incoming
 from flyte_remote_async.storage.connections import AT_ONCE
 from flyte_remote_async.storage.objects import StoredObjects
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 LARGE = bytes(range(256)) * 12_000
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ async def server() -> AsyncIterator[ObjectServer]:
 
 @pytest.fixture
 def objects(server: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> StoredObjects:
-    monkeypatch.setattr(incoming, "_BACKOFF", incoming.Backoff(initial=0.001, factor=1.0, longest=0.001))
+    monkeypatch.setattr(incoming, "_BACKOFF", Backoff(initial=0.001, factor=1.0, longest=0.001))
     config = StorageConfig(
         s3_endpoint=server.url,
         s3_access_key_id="key",
@@ -214,7 +216,7 @@ async def test_lists_that_lead_elsewhere(server: ObjectServer, tmp_path: Path, n
     from flyte_remote_async.storage.directories import download_all
 
     async def evil(_address: object, path: Path) -> None:
-        path.write_bytes(b"evil")
+        await anyio.Path(path).write_bytes(b"evil")
 
     with pytest.raises(UnsafePathError):
         await download_all(parse("s3://b/bad"), ["good", name], tmp_path / "x", evil)
@@ -306,7 +308,7 @@ async def test_a_process_that_is_terminated_leaves_nothing(server: ObjectServer,
 
     server.fault = stall
     command = [sys.executable, "-c", textwrap.dedent(TERMINATED), f"{server.url}/b/large", str(tmp_path / "x")]
-    async with await anyio.open_process(command, cwd=Path(__file__).parents[3], stdout=None, stderr=None) as process:
+    async with await anyio.open_process(command, cwd=ROOT, stdout=None, stderr=None) as process:
         with anyio.fail_after(30):
             while not any(path.stat().st_size for path in tmp_path.iterdir()):  # noqa: ASYNC110 - another process's file
                 await anyio.sleep(0.02)
