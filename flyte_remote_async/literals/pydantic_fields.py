@@ -43,7 +43,8 @@ def _field(python: Any, codec_of: Callable[[Context], Codec], prepare: Callable[
     kind = python.of_format("") if hasattr(python, "of_format") else python
 
     def read(value: Any, info: Any) -> Any:
-        value = prepare(python, value) if info.mode == "python" else value
+        if info.mode == "python" and not isinstance(value, kind):
+            value = prepare(python, value)
         return value if isinstance(value, kind) else codec_of(_context(info)).build(value)
 
     def write(value: Any, info: Any) -> Any:

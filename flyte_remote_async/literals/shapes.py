@@ -68,8 +68,7 @@ def shape_of(hint: Any) -> Shape:
     python: Any = get_origin(hint) or hint
     hints = get_type_hints(python, include_extras=True)
     bound = _bound(hint)
-    if bound:
-        hints = {name: _substituted(one, bound) for name, one in hints.items()}
+    hints = {name: _substituted(one, bound) for name, one in hints.items()}
     for kind, shape in _SHAPES:
         if kind(python):
             return shape(python, hints)
@@ -97,8 +96,12 @@ def _of_attrs(python: Any, hints: Mapping[str, Any]) -> Shape:
 
 
 def _of_typed_dict(python: Any, hints: Mapping[str, Any]) -> Shape:
-    required = python.__required_keys__
-    fields = [Field(name, name, _unqualified(one), name in required) for name, one in hints.items()]
+    fields: list[Field] = []
+    for name, hint in hints.items():
+        # The keys that the class names are wrong where its annotations are strings.
+        qualifiers, bare = _qualified(hint)
+        required = "Required" in qualifiers or ("NotRequired" not in qualifiers and name in python.__required_keys__)
+        fields.append(Field(name, name, bare, required))
     return Shape(fields, dict.__getitem__)
 
 
@@ -114,13 +117,14 @@ _SHAPES: tuple[tuple[Callable[[Any], bool], Callable[[Any, Mapping[str, Any]], S
     (_is_typed_dict, _of_typed_dict),
 )
 
-_QUALIFIERS = {"Required", "NotRequired", "ReadOnly"}
 
-
-def _unqualified(hint: Any) -> Any:
-    """Return a hint without ``Required`` and ``NotRequired``, which say nothing of its values."""
+def _qualified(hint: Any) -> tuple[set[str], Any]:
+    """Return the qualifiers of a key of a TypedDict, such as ``NotRequired``, and its type without them."""
     name = getattr(get_origin(hint), "_name", None)
-    return _unqualified(get_args(hint)[0]) if name in _QUALIFIERS else hint
+    if name not in {"Required", "NotRequired", "ReadOnly"}:
+        return set(), hint
+    qualifiers, bare = _qualified(get_args(hint)[0])
+    return qualifiers | {name}, bare
 
 
 def _bound(hint: Any) -> dict[Any, Any]:
