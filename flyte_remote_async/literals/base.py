@@ -69,12 +69,14 @@ class Codec:
         expected: The type in words, for errors, such as ``"list[int]"``.
         tag: What flytekit calls the type in the tag of a union.
         optional: Whether None is one of its values.
+        exact: Type whose values ``build`` returns as they are; None where there is none.
         is_packed: Whether a literal with a msgpack payload is read by ``build`` alone.
     """
 
     __slots__ = ("expected",)
     tag = ""
     optional = False
+    exact: type | None = None
     is_packed = False
 
     def __init_subclass__(cls) -> None:
@@ -117,8 +119,19 @@ class Codec:
         """
         packed = bulk.payloads(data) if self.is_packed else None
         if packed is not None:
-            return each(lambda payload: self.built("binary", lambda: wire.unpack(payload)), packed, first)
+            return each(self._of_payload, packed, first)
         return each(self.decode, literals_pb2.LiteralCollection.FromString(data).literals, first)
+
+    def _of_payload(self, payload: bytes) -> Any:
+        try:
+            return self.build(wire.unpack(payload))
+        except DecodeError as error:
+            self._of_form(error, "binary")
+            raise
+
+    def _of_form(self, error: DecodeError, form: str) -> None:
+        error.kind = error.kind or form
+        error.expected = error.expected or self.expected
 
     def within_union(self, stored: types_pb2.LiteralType) -> Codec | None:
         """Return what reads the value inside a union, by the type it is stored under; None where that takes a look."""
@@ -129,8 +142,7 @@ class Codec:
         try:
             return self.build(unpack())
         except DecodeError as error:
-            error.kind = error.kind or form
-            error.expected = error.expected or self.expected
+            self._of_form(error, form)
             raise
 
     def generic(self, literal: literals_pb2.Literal) -> Any:

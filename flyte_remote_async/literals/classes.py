@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_origin
 
 from flyteidl.core import types_pb2
 
-from flyte_remote_async.errors import DecodeError
+from flyte_remote_async.errors import DecodeError, LiteralError
 from flyte_remote_async.literals import wire
 from flyte_remote_async.literals.base import Codec, step
 from flyte_remote_async.literals.records import difference
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from flyte_remote_async.literals.registry import Codecs
 
 __all__ = ["from_hint"]
+
+
+_MISSING = "the field is missing"
 
 
 class _Part(NamedTuple):
@@ -57,11 +60,16 @@ class _Class(Codec):
         if type(value) is not dict:
             raise self.mismatch(value)
         arguments: dict[str, Any] = {}
-        for name, argument, codec, required in self.parts:
-            if name in value:
-                arguments[argument] = step(f".{name}", codec.build, value[name])
-            elif required:
-                raise DecodeError("the field is missing", expected=codec.expected).within(f".{name}")
+        name = ""
+        try:
+            for name, argument, codec, required in self.parts:
+                if name in value:
+                    item = value[name]
+                    arguments[argument] = item if type(item) is codec.exact else codec.build(item)
+                elif required:
+                    raise DecodeError(_MISSING, expected=codec.expected)
+        except LiteralError as error:
+            raise error.within(f".{name}") from error.__cause__
         return self._make(arguments)
 
     def encode(self, value: Any) -> literals_pb2.Literal:

@@ -50,6 +50,9 @@ class _List(Codec):
     def build(self, value: Any) -> Any:
         if type(value) is not list:
             raise self.mismatch(value)
+        exact = self.element.exact
+        if exact is not None and {exact}.issuperset(map(type, value)):
+            return value
         return each(self.element.build, value)
 
     def encode(self, value: Any) -> literals_pb2.Literal:

@@ -16,7 +16,7 @@ from flyte_remote_async.literals.primitives import STR
 from flyte_remote_async.models.wire import UncutError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from flyte_remote_async.literals.registry import Codecs
 
@@ -66,6 +66,9 @@ class _Dict(Codec):
             return value
         if type(value) is not dict:
             raise self.mismatch(value)
+        exact = self.value.exact
+        if self.key is STR and exact is not None and _all(str, value) and _all(exact, value.values()):
+            return value
         return self._both(self.key.build_key, self.value.build, value)
 
     def encode(self, value: Any) -> literals_pb2.Literal:
@@ -98,6 +101,10 @@ class _Dict(Codec):
     @staticmethod
     def _both(convert_key: Callable[[Any], Any], convert: Callable[[Any], Any], items: dict[Any, Any]) -> Any:
         return {step(f"[{key!r}]", convert_key, key): step(f"[{key!r}]", convert, item) for key, item in items.items()}
+
+
+def _all(exact: type, values: Iterable[Any]) -> bool:
+    return {exact}.issuperset(map(type, values))
 
 
 class _PlainDict(Codec):

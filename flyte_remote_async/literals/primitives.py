@@ -25,15 +25,19 @@ _INT64 = range(-(2**63), 2**63)
 _WHOLE = re.compile(r"-?[0-9]+")
 
 
+_EXACT = frozenset({bool, float, int, str})  # the types that msgpack has as well
+
+
 class Primitive(Codec):
     """A type with a primitive of its own."""
 
-    __slots__ = ("field", "python", "simple", "tag")
+    __slots__ = ("exact", "field", "python", "simple", "tag")
 
     def __init__(self, python: type, field: str, simple: types_pb2.SimpleType) -> None:
         super().__init__(python.__name__)
         self.tag = self.expected
         self.python = python
+        self.exact = python if python in _EXACT else None
         self.field = field
         self.simple = simple
 
@@ -187,6 +191,7 @@ class _Null(Codec):
     __slots__ = ()
     tag = "none"
     optional = True
+    exact = type(None)
 
     def decode(self, literal: literals_pb2.Literal) -> Any:
         return None if literal.scalar.WhichOneof("value") == "none_type" else super().decode(literal)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flyteidl.core import types_pb2
 
+from flyte_remote_async.errors import LiteralError
 from flyte_remote_async.literals import wire
 from flyte_remote_async.literals.base import Codec, step
 from flyte_remote_async.literals.loose import ANY, fields_of
@@ -33,7 +34,16 @@ class _Record(Codec):
         if type(value) is not dict:
             raise self.mismatch(value)
         fields = self.fields
-        return {name: step(f".{name}", fields[name].build, item) for name, item in value.items() if name in fields}
+        done: dict[str, Any] = {}
+        name = ""
+        try:
+            for name, item in value.items():
+                codec = fields.get(name)
+                if codec is not None:
+                    done[name] = item if type(item) is codec.exact else codec.build(item)
+        except LiteralError as error:
+            raise error.within(f".{name}") from error.__cause__
+        return done
 
     def encode(self, value: Any) -> literals_pb2.Literal:
         return wire.write_binary(self.dump(value))

@@ -56,6 +56,11 @@ class _Union(Codec):
         return variants[0].codec if len(variants) == 1 else None
 
     def build(self, value: Any) -> Any:
+        for variant in self.variants:
+            if variant.codec.exact is type(value):
+                return value
+            if variant.codec.owns_plain(value):
+                break  # it comes before those that follow
         ordered = sorted(self.variants, key=lambda variant: not variant.codec.owns_plain(value))
         for variant in ordered:
             try:
