@@ -106,7 +106,7 @@ class _Path(BlobCodec):
         path = value.get("path") if isinstance(value, dict) else None
         if not isinstance(path, str) or not path:
             raise self.mismatch(value)
-        metadata = value.get("metadata") or {}
+        metadata = {} if value.get("metadata") is None else value["metadata"]
         if not isinstance(metadata, dict) or not all(
             isinstance(part, str) for pair in metadata.items() for part in pair
         ):

@@ -74,17 +74,15 @@ class Context:
             return await self.work.run(function, *args)
         return await anyio.to_thread.run_sync(function, *args)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __reduce__(self) -> tuple[Any, ...]:
         # Connections stay where they are.
-        return {
-            "objects": None,
-            "allow_pickle": self.allow_pickle,
-            "types": self.types,
-            "work": None,
-            "max_object_bytes": self.max_object_bytes,
-            "in_place_bytes": self.in_place_bytes,
-            "gathered": None,
-        }
+        return _unbound, (self.allow_pickle, self.types, self.max_object_bytes, self.in_place_bytes)
+
+
+def _unbound(allow_pickle: bool, types: Types, max_object_bytes: int, in_place_bytes: int) -> Context:
+    return Context(
+        allow_pickle=allow_pickle, types=types, max_object_bytes=max_object_bytes, in_place_bytes=in_place_bytes
+    )
 
 
 PLAIN = Context()
