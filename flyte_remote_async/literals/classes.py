@@ -60,9 +60,10 @@ class _Class(Codec):
         if type(value) is not dict:
             raise self.mismatch(value)
         arguments: dict[str, Any] = {}
+        parts = self.parts
         name = ""
         try:
-            for name, argument, codec, required in self.parts:
+            for name, argument, codec, required in parts:
                 if name in value:
                     item = value[name]
                     arguments[argument] = item if type(item) is codec.exact else codec.build(item)
@@ -145,6 +146,10 @@ def from_hint(codecs: Codecs, hint: Any, declared: types_pb2.LiteralType | None)
     """Return the codec of a hint that is a record class, else None."""
     del declared
     python = get_origin(hint) or hint
-    if is_record(python):
-        return codecs.classes.setdefault(hint, _Class(codecs, hint))
-    return codecs.classes.setdefault(hint, _NamedTuple(codecs, hint)) if is_named_tuple(python) else None
+    kind = _Class if is_record(python) else _NamedTuple if is_named_tuple(python) else None
+    if kind is None:
+        return None
+    try:
+        return codecs.classes.setdefault(hint, kind(codecs, hint))
+    except TypeError:  # a parameter that cannot be hashed, such as an annotation that is a dict
+        return kind(codecs, hint)

@@ -138,7 +138,7 @@ def from_hint(codecs: Codecs, hint: Any, declared: types_pb2.LiteralType | None)
         is_list = declared is not None and declared.WhichOneof("type") == "collection_type"
         inner = declared.collection_type if declared is not None and is_list else None
         return _List(codecs.of(inner, *args) if args else codecs.of(inner))
-    if origin is tuple and hint is not tuple and args[-1:] != (Ellipsis,):
+    if origin is tuple and args and args[-1:] != (Ellipsis,):
         return _Tuple(tuple(codecs.of(None, arg) for arg in args))
     python = _OTHERS.get(origin) if isinstance(origin, type) else None
     return _Unordered(python, codecs.of(None, *args[:1])) if python is not None else None

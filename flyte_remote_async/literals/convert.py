@@ -122,6 +122,10 @@ def encode(
         literals_pb2.Literal.FromString(literal.serialize_to_string())
     except (RecursionError, ProtobufDecodeError) as error:
         raise EncodeError(_TOO_DEEP, expected=codec.expected) from error
+    except EncodeError:
+        raise
+    except (TypeError, UnicodeError) as error:  # half of a surrogate pair, a number where only text can be
+        raise EncodeError(f"protobuf does not take it: {error}", expected=codec.expected) from error
     return literal
 
 

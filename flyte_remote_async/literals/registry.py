@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import typing
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 from flyteidl.core import types_pb2
@@ -95,6 +96,8 @@ class Codecs:
         return wrapped(codec, extras) if extras else codec
 
     def _of_hint(self, hint: Any, bare: Any, extras: tuple[Any, ...], declared: types_pb2.LiteralType | None) -> Codec:
+        if not isinstance(get_origin(bare) or bare, Hashable):
+            raise self.failure("it is not a type", repr(bare))
         mine = self.context.types.of_hint(bare)
         # Unions come first: under a union type every hint means one of the variants.
         codec = unions.from_hint(self, bare, hint, declared) or (own.of_own(self.context, mine) if mine else None)

@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 import enum
 import pickle
-from typing import Annotated, Any, NewType
+from typing import Annotated, Any, Generic, NewType, TypeVar
 
 import msgpack
 import pytest
@@ -18,6 +18,7 @@ from flyte_remote_async.literals import FlyteFile, StructuredDataset, decode
 from flyte_remote_async.literals.failures import FlyteError
 from flyte_remote_async.models.literals import Literal, LiteralType
 
+T = TypeVar("T")
 INTEGER = types_pb2.LiteralType(simple=types_pb2.INTEGER)
 STRING = types_pb2.LiteralType(simple=types_pb2.STRING)
 STRUCT = types_pb2.LiteralType(simple=types_pb2.STRUCT)
@@ -55,6 +56,11 @@ class Picky:
 
     def __post_init__(self) -> None:
         raise RuntimeError("never")
+
+
+@dataclasses.dataclass
+class Box(Generic[T]):
+    item: T
 
 
 UserId = NewType("UserId", int)
@@ -256,6 +262,7 @@ def test_a_json_schema_may_contain_itself() -> None:
         (primitive(integer=1), complex, "no rule"),
         (primitive(integer=1), "int", "not a type"),
         (primitive(integer=1), 5, "not a type"),
+        (primitive(integer=1), [int], "not a type"),
         (primitive(integer=1), tuple[int], "another kind"),
         (primitive(string_value="red"), str | Color, "several"),
         (collection(), list[int] | list[str], "several"),
@@ -271,6 +278,19 @@ def test_says_what_does_not_fit(literal: literals_pb2.Literal, hint: Any, words:
     assert words in str(error)
     assert error.kind
     assert error.expected
+
+
+def test_parameters_that_cannot_be_hashed_are_no_obstacle() -> None:
+    note = Annotated[int, {"not": "hashable"}]
+    assert decode(packed({"a": [1]}), STRUCT, dict[str, list[note]]) == {"a": [1]}
+    assert decode(packed({"item": 1}), STRUCT, Box[note]) == Box(1)
+    assert decode(packed([[1]]), None, list[tuple[note, ...]]) == [(1,)]
+
+
+def test_a_class_that_cannot_be_looked_up_is_named_alone() -> None:
+    error = fails(packed({"field": 1}), STRUCT, Unresolved)
+    assert error.path == ""
+    assert error.expected == "Unresolved"
 
 
 def test_the_choices_of_a_literal_hint_give_its_type() -> None:

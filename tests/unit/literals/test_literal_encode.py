@@ -12,7 +12,7 @@ import pytest
 from flyteidl.core import literals_pb2, types_pb2
 
 from flyte_remote_async.errors import EncodeError
-from flyte_remote_async.literals import decode, encode
+from flyte_remote_async.literals import FlyteError, FlyteFile, decode, encode
 from flyte_remote_async.models.literals import LiteralType
 
 if TYPE_CHECKING:
@@ -174,6 +174,9 @@ def test_times_are_written_in_utc() -> None:
         ("x", OPTIONAL, None, "as int | None: got 'x'"),
         ([], LISTS, None, "several types of the union: list[int], list[str]"),
         (5, BLOB, None, "got 5 (int)"),
+        (FlyteFile("s3://b/\ud800"), BLOB, None, "surrogates"),
+        ({"\ud800": 1}, MAP, None, "surrogates"),
+        (FlyteError(5), types_pb2.LiteralType(simple=types_pb2.ERROR), None, "protobuf does not take it"),  # type: ignore[arg-type]
         ("folder/k", BLOB, None, "has to be stored first"),
         (1, INTEGER, complex, "no rule"),
         (1, INTEGER, str, "declared type is int"),
