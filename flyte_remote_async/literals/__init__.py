@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from flyte_remote_async.literals.handles import FlyteDirectory, FlyteFile
     from flyte_remote_async.literals.resolve import read, write
     from flyte_remote_async.literals.types import Types
+    from flyte_remote_async.literals.wrapped import BATCHED
 
 __all__ = [
+    "BATCHED",
     "Context",
     "FlyteDirectory",
     "FlyteError",
@@ -28,6 +30,7 @@ __all__ = [
 
 # The kinds are imported when the first value is converted: a program that only watches executions needs none.
 _HOMES = {
+    "BATCHED": "wrapped",
     "Context": "context",
     "FlyteDirectory": "handles",
     "FlyteError": "failures",

@@ -116,13 +116,12 @@ class Values:
         declared = None if variable is None else variable.type
         return await read(literal, declared, hint, context=context, run=_run)
 
-    async def all(self, types: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return all values by name.
+    async def all(self, types: Mapping[str, Any] | None = None, *, allow_pickle: bool = False) -> dict[str, Any]:
+        """Return all values by name; they are brought and decoded side by side.
 
         Args:
             types: Python types by name, for this call.
-
-        The names are brought and decoded side by side.
+            allow_pickle: Whether pickles among them may be loaded, as for :meth:`get`.
 
         Raises:
             DecodeError: A value cannot be read. The others were tried all the same, and are cached; where several
@@ -135,7 +134,7 @@ class Values:
 
         async def one(name: str) -> None:
             try:
-                values[name] = await self.get(name, (types or {}).get(name))
+                values[name] = await self.get(name, (types or {}).get(name), allow_pickle=allow_pickle)
             except Exception as error:  # noqa: BLE001 - raised below, out of the group
                 failed[name] = error
 

@@ -29,6 +29,7 @@ from flyte_remote_async.errors import (
     UntrustedPickleError,
 )
 from flyte_remote_async.literals import (
+    BATCHED,
     Context,
     FlyteDirectory,
     FlyteFile,
@@ -40,7 +41,6 @@ from flyte_remote_async.literals import (
     write,
 )
 from flyte_remote_async.literals.gathering import CONCURRENCY
-from flyte_remote_async.literals.wrapped import BATCHED
 from tests.support.objects import MemoryObjects, reading
 
 pytestmark = pytest.mark.anyio
