@@ -72,8 +72,8 @@ class _Table(Codec):
         dataset = self._dataset(value)
         uri, file_format = self._stored(dataset)
         kind = types_pb2.StructuredDatasetType()
-        if self.declared is not None:
-            kind.CopyFrom(self.declared)
+        if self.declared is not None and self.columns:
+            kind.CopyFrom(self.declared)  # as flytekit has it: the hint names the columns, the type what they hold
         kind.format = file_format or kind.format
         metadata = literals_pb2.StructuredDatasetMetadata(structured_dataset_type=kind)
         table = literals_pb2.StructuredDataset(uri=uri, metadata=metadata)
@@ -123,7 +123,9 @@ class _Table(Codec):
 
         async def fetch(objects: Objects) -> str:
             data = await context.run(frames.write, frame, file_format, columns)
-            return await objects.upload(data, name="00000")
+            # The names that flytekit's readers look for under the uri.
+            name = ".csv" if file_format == "csv" else "00000"
+            return (await objects.upload(data, name=name)).removesuffix(f"/{name}")
 
         reason = "a frame has to be stored first: pass it to a launch, or encode it with write()"
         return context.bring(("frame", id(frame), file_format, columns), fetch, reason, EncodeError)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BucketStore"]
 
+# The process that obstore was first used in.
+_USED: Final[set[int]] = set()
 _DIGEST: Final = "flytecontentmd5"
 _LONGEST_WORDS: Final = 300
 
@@ -47,9 +50,9 @@ class BucketStore:
 
     async def entries(self, address: Address) -> Sequence[Entry]:
         """Return the objects under an address, sorted by name."""
+        store = await self._store(address)
         import obstore
 
-        store = await self._store(address)
         found: list[Entry] = []
         with _translated(address):
             stream = obstore.list(store, address.key or None, chunk_size=1000)
@@ -65,10 +68,18 @@ class BucketStore:
 
     async def _store(self, address: Address) -> Any:
         key = (address.kind, address.container, address.account)
+        # The threads of the library, which it has one set of for the process, do not live on in a fork.
+        if _USED and os.getpid() not in _USED:
+            reason = (
+                "this process was forked from one that had used obstore, which cannot be used after that: "
+                "start processes with the method 'spawn', or read nothing before the fork"
+            )
+            raise StorageError(reason, uri=address.uri)
         if key not in self._opened:
             # Reads certificates, and the files that credentials lie in.
             from flyte_remote_async.storage.opening import open_bucket
 
+            _USED.add(os.getpid())
             self._opened[key] = await anyio.to_thread.run_sync(open_bucket, address, self.config, self.patient)
         return self._opened[key]
 

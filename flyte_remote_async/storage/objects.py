@@ -252,6 +252,9 @@ class StoredObjects:
                 raise StorageError(reason, uri=address.uri)
             return (LocalStore(),)
         if address.kind == "web":
+            if not self._config.web:
+                reason = "web addresses are not read here: StorageConfig(web=False)"
+                raise StorageError(reason, uri=address.shown)
             return (WebStore(self._connections.client),)
         direct = BucketStore(self._config, patient=known)
         if self._sign is None:

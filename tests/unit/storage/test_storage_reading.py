@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import logging
 import os
+import sys
+from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import anyio
+import attrs
 import pytest
 
 from flyte_remote_async.config.values import Secret, StorageConfig
 from flyte_remote_async.errors import (
     IntegrityError,
+    MissingExtraError,
     ObjectNotFoundError,
     StorageError,
     UnavailableError,
@@ -20,18 +27,19 @@ from flyte_remote_async.errors import (
 )
 from flyte_remote_async.policy.backoff import Backoff
 from flyte_remote_async.storage import incoming
+from flyte_remote_async.storage.addresses import parse
 from flyte_remote_async.storage.objects import StoredObjects
-from flyte_remote_async.storage.opening import has_credentials
+from flyte_remote_async.storage.opening import has_credentials, open_bucket
 from tests.support.object_server import Answer, object_server, signed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
 
     from tests.support.object_server import ObjectServer, Request
 
 pytestmark = pytest.mark.anyio
 
+ROOT = Path(__file__).parents[3]
 CANARY = "s3cr3t-signature"
 LARGE = bytes(range(256)) * 12_000  # three chunks and a bit
 
@@ -448,6 +456,13 @@ async def test_files_of_this_machine_are_closed_to_others(tmp_path: Path) -> Non
             await objects.list(uri)
 
 
+async def test_the_web_can_be_closed(server: ObjectServer) -> None:
+    async with StoredObjects(StorageConfig(web=False), sign=Signer(server)) as objects:
+        with pytest.raises(StorageError, match="web=False"):
+            await objects.read(f"{server.url}/b/large")
+        assert await objects.read("s3://b/large") == LARGE  # signed URLs are the control plane's own
+
+
 # --- which way --------------------------------------------------------------------------------------------------------
 
 
@@ -466,3 +481,105 @@ async def test_files_of_this_machine_are_closed_to_others(tmp_path: Path) -> Non
 )
 def test_credentials_that_are_known(kind: str, config: StorageConfig, env: dict[str, str], known: bool) -> None:
     assert has_credentials(kind, config, env) is known
+
+
+async def test_a_login_of_gcloud_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    objects = StoredObjects()
+    assert not await objects.reaches("gs://b/k")
+    (tmp_path / "application_default_credentials.json").write_text("{}")
+    assert await objects.reaches("gs://b/k")
+    assert not await objects.reaches("s3://b/k")
+    assert not await objects.reaches("https://h/k")
+    assert not await objects.reaches("/data/x")
+    assert not await objects.reaches("ssh://h/x")
+    assert await StoredObjects(StorageConfig(local=True)).reaches("/data/x")
+
+
+@pytest.mark.parametrize(
+    ("uri", "config", "host"),
+    [
+        ("s3://my-bucket/k", StorageConfig(), "my-bucket.s3.us-east-1.amazonaws.com"),
+        ("s3://my.bucket/k", StorageConfig(), "s3.us-east-1.amazonaws.com/my.bucket"),
+        ("s3://b/k", StorageConfig(s3_endpoint="http://h:9"), "http://h:9/b"),
+        ("s3://b/k", StorageConfig(s3_endpoint="https://h", s3_addressing_style="virtual"), "https://b.h/k"),
+        ("s3://b/k", StorageConfig(s3_addressing_style="path"), "s3.us-east-1.amazonaws.com/b"),
+    ],
+)
+def test_where_a_bucket_is(uri: str, config: StorageConfig, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import obstore
+
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    known = attrs.evolve(config, s3_access_key_id="k", s3_secret_access_key=Secret("s"))
+    store = open_bucket(parse(uri), known, True)
+    assert host in obstore.sign(store, "GET", "k", timedelta(seconds=60))
+
+
+def test_azure_and_google_open() -> None:
+    azure = StorageConfig(azure_account_name="acc", azure_account_key=Secret("a2V5"), s3_retries=3, s3_backoff=5.0)
+    assert "acc" in repr(open_bucket(parse("abfs://box/k"), azure, True))
+    assert "other" in repr(open_bucket(parse("abfs://box@other.dfs.core.windows.net/k"), azure, True))
+    assert "b" in repr(open_bucket(parse("gs://b/k"), StorageConfig(), False))
+
+
+async def test_without_the_extra_there_are_signed_urls(server: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    monkeypatch.setitem(sys.modules, "obstore.store", None)
+    with pytest.raises(MissingExtraError, match=r"flyte-remote-async\[data\]"):
+        await StoredObjects(config(server)).read("s3://b/large")
+    async with StoredObjects(config(server), sign=Signer(server)) as objects:
+        assert await objects.read("s3://b/large") == LARGE
+        with pytest.raises(StorageError, match=r"flyte-remote-async\[data\]"):
+            await objects.list("s3://b/dir")
+
+
+# --- one remote, many loops and processes -------------------------------------------------------------------------
+
+
+def test_objects_outlive_a_loop(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"x")
+    objects = StoredObjects(StorageConfig(local=True))
+    for _ in range(2):
+        assert asyncio.run(objects.read(str(tmp_path / "x"))) == b"x"
+
+
+def test_a_client_belongs_to_its_loop() -> None:
+    async def get(objects: StoredObjects) -> bytes:
+        async with object_server() as server:
+            server.objects["b/x"] = b"x"
+            data = await objects.read(f"{server.url}/b/x")
+            await objects.aclose()
+            return data
+
+    objects = StoredObjects()
+    assert [asyncio.run(get(objects)) for _ in range(2)] == [b"x", b"x"]
+
+
+FORKED = """
+import asyncio, os, sys
+from flyte_remote_async.config.values import Secret, StorageConfig
+from flyte_remote_async.errors import StorageError
+from flyte_remote_async.storage.objects import StoredObjects
+
+url = sys.argv[1]
+objects = StoredObjects(
+    StorageConfig(s3_endpoint=url, s3_access_key_id="k", s3_secret_access_key=Secret("s"), s3_addressing_style="path")
+)
+assert asyncio.run(objects.read("s3://b/dir/one.txt")) == b"one"
+child = os.fork()
+if child == 0:
+    try:
+        asyncio.run(objects.read("s3://b/dir/one.txt"))
+    except StorageError as error:
+        # What signed URLs are read with works.
+        os._exit(0 if "fork" in str(error) and asyncio.run(objects.read(url + "/b/dir/one.txt")) == b"one" else 2)
+    os._exit(1)
+assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+async def test_a_forked_process_is_told(server: ObjectServer) -> None:
+    done = await anyio.run_process([sys.executable, "-c", FORKED, server.url], check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr.decode()

@@ -56,6 +56,10 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def sizes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
@@ -310,7 +314,7 @@ async def test_a_process_that_is_terminated_leaves_nothing(server: ObjectServer,
     command = [sys.executable, "-c", textwrap.dedent(TERMINATED), f"{server.url}/b/large", str(tmp_path / "x")]
     async with await anyio.open_process(command, cwd=ROOT, stdout=None, stderr=None) as process:
         with anyio.fail_after(30):
-            while not any(path.stat().st_size for path in tmp_path.iterdir()):  # noqa: ASYNC110 - another process's file
+            while not sizes(tmp_path):  # noqa: ASYNC110 - another process's file
                 await anyio.sleep(0.02)
         os.kill(process.pid, signal.SIGTERM)
         assert await process.wait() == 3
