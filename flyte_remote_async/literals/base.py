@@ -70,6 +70,7 @@ class Codec:
         tag: What flytekit calls the type in the tag of a union.
         optional: Whether None is one of its values.
         exact: Type whose values ``build`` returns as they are; None where there is none.
+        plain: Field of the primitives that the elements of a long list are looked through for; empty for numbers.
         is_packed: Whether a literal with a msgpack payload is read by ``build`` alone.
     """
 
@@ -77,6 +78,7 @@ class Codec:
     tag = ""
     optional = False
     exact: type | None = None
+    plain = ""
     is_packed = False
 
     def __init_subclass__(cls) -> None:
@@ -133,6 +135,11 @@ class Codec:
         error.kind = error.kind or form
         error.expected = error.expected or self.expected
 
+    def decode_entries(self, data: bytes) -> dict[str, Any] | None:
+        """Return the Python values of a serialised ``LiteralMap`` by key, or None to have them taken apart first."""
+        del data
+        return None
+
     def within_union(self, stored: types_pb2.LiteralType) -> Codec | None:
         """Return what reads the value inside a union, by the type it is stored under; None where that takes a look."""
         return self if self.fits(stored) else None
@@ -181,6 +188,11 @@ class Codec:
         """Tell whether a value that was stored under a type can be read as this one."""
         del stored
         return False
+
+    def resembles(self, declared: types_pb2.LiteralType) -> bool:
+        """Tell whether a type that fits is the type's own, of several that fit."""
+        del declared
+        return True
 
     def owns(self, value: Any) -> bool:
         """Tell whether a value is of this type as it is; else it may still be accepted by conversion."""

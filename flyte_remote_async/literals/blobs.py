@@ -124,6 +124,9 @@ class _Path(BlobCodec):
         metadata = value.metadata if isinstance(value, (FlyteFile, FlyteDirectory)) else None
         return {**plain, "metadata": dict(metadata)} if metadata else plain
 
+    def resembles(self, declared: types_pb2.LiteralType) -> bool:
+        return bool(declared.blob.format == self.format)
+
     def owns(self, value: Any) -> bool:
         return isinstance(value, (self.python, os.PathLike))
 

@@ -13,7 +13,7 @@ from flyteidl.core import types_pb2
 from flyte_remote_async.errors import DecodeError, LiteralError
 from flyte_remote_async.literals import wire
 from flyte_remote_async.literals.base import Codec, step
-from flyte_remote_async.literals.records import difference
+from flyte_remote_async.literals.records import difference, is_called
 from flyte_remote_async.literals.shapes import is_named_tuple, is_record, shape_of
 
 if TYPE_CHECKING:
@@ -92,6 +92,9 @@ class _Class(Codec):
 
     def fits(self, stored: types_pb2.LiteralType) -> bool:
         return stored.WhichOneof("type") == "simple" and stored.simple == types_pb2.STRUCT
+
+    def resembles(self, declared: types_pb2.LiteralType) -> bool:
+        return is_called(declared, self.expected)
 
     def owns(self, value: Any) -> bool:
         return type(value) is self.python or isinstance(value, dict)

@@ -12,6 +12,7 @@ from flyte_remote_async.literals import wire
 from flyte_remote_async.literals.base import Codec
 from flyte_remote_async.literals.loose import is_model
 from flyte_remote_async.literals.pydantic_fields import CONTEXT
+from flyte_remote_async.literals.records import is_called
 
 if TYPE_CHECKING:
     from flyteidl.core import literals_pb2
@@ -62,6 +63,9 @@ class _Model(Codec):
 
     def fits(self, stored: types_pb2.LiteralType) -> bool:
         return stored.WhichOneof("type") == "simple" and stored.simple == types_pb2.STRUCT
+
+    def resembles(self, declared: types_pb2.LiteralType) -> bool:
+        return is_called(declared, self.expected)
 
     def owns(self, value: Any) -> bool:
         return isinstance(value, (self.python, dict))

@@ -6,29 +6,30 @@ from typing import TYPE_CHECKING, Any
 
 from flyteidl.core import types_pb2
 
-from flyte_remote_async.errors import LiteralError
+from flyte_remote_async.errors import DecodeError, LiteralError
 from flyte_remote_async.literals import wire
 from flyte_remote_async.literals.base import Codec, step
 from flyte_remote_async.literals.loose import ANY, fields_of
 from flyte_remote_async.literals.primitives import FLOAT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from flyteidl.core import literals_pb2
 
-__all__ = ["difference", "open_record", "record_of"]
+__all__ = ["difference", "is_called", "open_record", "record_of"]
 
 
 class _Record(Codec):
     """A dict with known fields. Fields that the type does not know are left out, as flytekit does."""
 
-    __slots__ = ("fields",)
+    __slots__ = ("fields", "required")
     tag = "Object-Dataclass-Transformer"
 
-    def __init__(self, name: str, fields: Mapping[str, Codec]) -> None:
+    def __init__(self, name: str, fields: Mapping[str, Codec], required: Iterable[str]) -> None:
         super().__init__(name)
         self.fields = fields
+        self.required = [name for name in required if name in fields]
 
     def build(self, value: Any) -> Any:
         if type(value) is not dict:
@@ -43,7 +44,14 @@ class _Record(Codec):
                     done[name] = item if type(item) is codec.exact else codec.build(item)
         except LiteralError as error:
             raise error.within(f".{name}") from error.__cause__
+        if len(done) < len(fields):
+            self._check(done)
         return done
+
+    def _check(self, done: dict[str, Any]) -> None:
+        name = next((name for name in self.required if name not in done), None)
+        if name is not None:
+            raise DecodeError("the field is missing", expected=self.fields[name].expected).within(f".{name}")
 
     def encode(self, value: Any) -> literals_pb2.Literal:
         return wire.write_binary(self.dump(value))
@@ -98,14 +106,25 @@ class _Open(Codec):
         return stored.WhichOneof("type") == "simple" and stored.simple == types_pb2.STRUCT
 
 
-def record_of(name: str, fields: Mapping[str, Codec]) -> Codec:
-    """Return the codec of a dict with known fields."""
-    return _Record(name, fields)
+def record_of(name: str, fields: Mapping[str, Codec], required: Iterable[str] = ()) -> Codec:
+    """Return the codec of a dict with known fields.
+
+    Args:
+        name: What the record is called.
+        fields: Its fields.
+        required: Those that have no default: a value without one of them is of another type.
+    """
+    return _Record(name, fields, required)
 
 
 def open_record(name: str) -> Codec:
     """Return the codec of a record whose fields nobody knows."""
     return _Open(name)
+
+
+def is_called(declared: types_pb2.LiteralType, name: str) -> bool:
+    """Tell whether the schema of a STRUCT type has a name as its title."""
+    return "title" in declared.metadata.fields and declared.metadata.fields["title"].string_value == name
 
 
 def difference(unknown: list[Any], missing: list[str]) -> str:

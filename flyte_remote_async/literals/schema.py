@@ -48,7 +48,9 @@ def from_type(codecs: Codecs, declared: types_pb2.LiteralType) -> Codec:
     fields = declared.structure.dataclass_type
     if fields and "definitions" not in declared.metadata.fields:
         name = declared.metadata.fields["title"].string_value if "title" in declared.metadata.fields else "record"
-        return record_of(name, {name: _field(codecs, fields[name]) for name in fields})
+        known = declared.metadata.fields["required"].list_value.values if "required" in declared.metadata.fields else ()
+        required = [one.string_value for one in known]
+        return record_of(name, {name: _field(codecs, fields[name]) for name in fields}, required)
     schema = struct_to_dict(declared.metadata)
     if schema.get("properties") or "$ref" in schema:
         return _Schema(codecs, schema).codec({"type": "object", **schema})
@@ -126,7 +128,9 @@ class _Schema:
     def _object(self, node: Mapping[str, Any]) -> Codec:
         if node.get("properties"):
             fields = {name: self.codec(one) for name, one in node["properties"].items()}
-            return record_of(str(node.get("title") or "record"), fields)
+            required = node.get("required")
+            known = [name for name in required if isinstance(name, str)] if isinstance(required, list) else []
+            return record_of(str(node.get("title") or "record"), fields, known)
         values = node.get("additionalProperties")
         return any_keys(self._element(values)) if isinstance(values, dict) else ANY
 

@@ -193,7 +193,7 @@ def from_hint(codecs: Codecs, bare: Any, hint: Any, declared: types_pb2.LiteralT
 def _hinted(codecs: Codecs, hint: Any, known: Sequence[types_pb2.LiteralType]) -> _Variant:
     codec = codecs.of(None, hint)
     fitting = [one for one in known if codec.fits(one)]
-    fitting.sort(key=lambda one: one.structure.tag != codec.tag)
+    fitting.sort(key=lambda one: (not codec.resembles(one), one.structure.tag != codec.tag))
     if not fitting:
         return _Variant(codec, codec.tag, None)
     return _Variant(codecs.of(fitting[0], hint), codec.tag, fitting[0])

@@ -429,3 +429,61 @@ def test_what_does_not_fit_a_type_of_ones_own_is_refused(value: Any) -> None:
     wrong = Types().with_type(Celsius, tag="", literal_type=FLOAT, to_literal=to_literal, from_literal=_from_literal)
     with pytest.raises(EncodeError, match="gave a int"):
         encode(Celsius(1.0), FLOAT, Celsius, Context(types=wrong))
+
+
+# --- which variant of a union a class is ------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class Left:
+    x: int
+
+
+@dataclasses.dataclass
+class Right:
+    x: int
+
+
+def titled(title: str, *required: str) -> types_pb2.LiteralType:
+    declared = types_pb2.LiteralType(simple=types_pb2.STRUCT)
+    declared.metadata.update({"title": title, "required": list(required)})
+    declared.structure.dataclass_type["x"].simple = types_pb2.INTEGER
+    declared.structure.dataclass_type["y"].simple = types_pb2.INTEGER
+    declared.structure.tag = "Object-Dataclass-Transformer"
+    return declared
+
+
+def test_classes_of_one_shape_are_told_apart_by_name() -> None:
+    union = types_pb2.LiteralType(union_type=types_pb2.UnionType(variants=[titled("Left"), titled("Right")]))
+    for value in (Left(1), Right(1)):
+        literal = encode(value, union, Left | Right)
+        assert literal.to_flyte_idl().scalar.union.type.metadata["title"] == type(value).__name__
+        assert decode(literal, union, Left | Right) == value
+        assert decode(literal, union, type(value)) == value
+
+
+def test_files_of_several_formats_are_told_apart() -> None:
+    variants = [types_pb2.LiteralType(blob=types_pb2.BlobType(format=one)) for one in ("csv", "txt")]
+    for one in variants:
+        one.structure.tag = "FlyteFilePath"
+    union = types_pb2.LiteralType(union_type=types_pb2.UnionType(variants=variants))
+    csv, txt = FlyteFile.of_format("csv"), FlyteFile.of_format("txt")
+    literal = encode(FlyteFile("s3://b/k"), union, txt)
+    assert literal.to_flyte_idl().scalar.union.type.blob.format == "txt"
+    assert decode(literal, union).format == "txt"
+    assert decode(literal, union, csv | txt).format == "txt"
+
+
+def test_without_a_class_the_required_fields_have_to_be_there() -> None:
+    with pytest.raises(DecodeError, match=r"value\.x: a binary literal as int: the field is missing"):
+        decode(packed({"z": 1}), titled("Left", "x"))
+    assert decode(packed({"x": 1}), titled("Left", "x", "unknown")) == {"x": 1}
+    schema = types_pb2.LiteralType(simple=types_pb2.STRUCT)
+    node: Any = {"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x", 5]}
+    schema.metadata.update(
+        {"properties": {"n": node, "m": {"type": "object", "properties": {"a": {}}, "required": "a"}}}
+    )
+    assert decode(packed({"n": {"x": 1}, "m": {}}), schema) == {"n": {"x": 1}, "m": {}}
+    with pytest.raises(DecodeError) as caught:
+        decode(packed({"n": {}}), schema)
+    assert caught.value.path == ".n.x"

@@ -598,3 +598,11 @@ async def test_what_fails_beside_others_leaves_alone() -> None:
 def test_a_context_pickles_without_its_connections() -> None:
     copy = pickle.loads(pickle.dumps(reading(allow_pickle=True)))
     assert (copy.objects, copy.allow_pickle) == (None, True)
+
+
+def test_the_objects_of_these_tests_are_such_as_handles_need() -> None:
+    from flyte_remote_async.literals import access
+
+    members = [name for name in vars(access.Objects) if not name.startswith("_")]
+    assert {"read", "download", "download_directory", "open", "upload", "upload_directory", "list"} == set(members)
+    assert all(callable(getattr(MemoryObjects, name)) for name in members)
