@@ -8,20 +8,26 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 from flyteidl.admin import execution_pb2, task_pb2
-from flyteidl.core import types_pb2
+from flyteidl.core import literals_pb2, types_pb2
 
-from flyte_remote_async.errors import InvalidInputsError, ObjectNotFoundError, StorageError, UnavailableError
+from flyte_remote_async.errors import (
+    ConfigError,
+    InvalidInputsError,
+    ObjectNotFoundError,
+    OutputsUnavailableError,
+    StorageError,
+    UnavailableError,
+)
 from flyte_remote_async.literals import FlyteDirectory, FlyteFile, StructuredDataset
 from flyte_remote_async.policy.backoff import Backoff
 from flyte_remote_async.storage import uploads
 from tests.support.data_proxy import CANARY, backend
+from tests.support.films import Film
 from tests.support.object_server import Answer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
-
-    from flyteidl.core import literals_pb2
 
     from flyte_remote_async import FlyteRemote
     from flyte_remote_async.entities import FlyteTask
@@ -159,3 +165,35 @@ async def test_what_was_stored_is_read_by_those_who_may(stage: Backend, tmp_path
         stage.store.objects.clear()
         with pytest.raises(ObjectNotFoundError):
             await handle.read()
+
+
+@pytest.mark.parametrize("broken", [False, True])
+async def test_outputs_that_the_control_plane_cannot_read_come_from_the_store(stage: Backend, broken: bool) -> None:
+    """The last source, where nothing signs a URL and there are credentials."""
+    film = Film(stage.server.store)
+    message = await film.execution("SUCCEEDED", outputs={"uri": "s3://bucket/meta/outputs.pb"})
+    stage.ledger.on_call = refusal("CreateDownloadLocation")
+    outputs = literals_pb2.LiteralMap()
+    outputs.literals["o0"].scalar.primitive.integer = 7
+    stage.store.objects["bucket/meta/outputs.pb"] = b"\xff\xff" if broken else outputs.SerializeToString()
+    async with stage.remote(storage=stage.storage, max_attempts=1) as remote:
+        execution = await remote.fetch_execution(message.id.name)
+        if broken:
+            with pytest.raises(OutputsUnavailableError, match="in the store itself"):
+                await execution.outputs.all()
+        else:
+            assert await execution.outputs.all() == {"o0": 7}
+
+
+def refusal(name: str) -> Any:
+    def refuse(method: Any, _request: bytes) -> None:
+        if method.name == name:
+            raise UnavailableError("no data proxy")
+
+    return refuse
+
+
+async def test_a_place_for_files_has_to_be_named(stage: Backend) -> None:
+    async with stage.remote(project="", domain="") as remote:
+        with pytest.raises(ConfigError, match="project and a domain"):
+            await remote.context.objects.upload(b"x", name="x")  # type: ignore[union-attr]
