@@ -11,16 +11,21 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, Final
 
-from flyte_remote_async.models.wire import header, plain_elements
+from google.protobuf.message import DecodeError as ProtobufDecodeError
+
+from flyte_remote_async.models.wire import header, plain_elements, plain_entries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["NUMBERS", "entries", "numbers", "payloads", "texts"]
+__all__ = ["NUMBERS", "OF_ONE_LENGTH", "entries", "number_entries", "numbers", "payloads", "texts"]
 
 
 NUMBERS: Final = frozenset({"integer", "float_value", "boolean"})
 """The fields of a primitive that :func:`numbers` reads."""
+
+OF_ONE_LENGTH: Final = frozenset({"float_value", "boolean"})
+"""Those that :func:`number_entries` reads."""
 
 
 def numbers(field: str, data: bytes) -> list[Any] | None:
@@ -32,13 +37,20 @@ def numbers(field: str, data: bytes) -> list[Any] | None:
     """
     if not plain_elements(field).fullmatch(data):
         return None
-    merged = _views()["Numbers"].FromString(data)
+    merged = _views()["Primitives"].FromString(data)
     found: list[Any] = getattr(merged.literals.scalar.primitive, field)[:]
     return found
 
 
 def texts(data: bytes) -> list[str] | None:
     """Return the strings of a serialised ``LiteralCollection`` that has nothing else."""
+    if plain_elements("string_value").fullmatch(data):
+        try:
+            merged = _views()["Primitives"].FromString(data)
+        except ProtobufDecodeError:  # it is no UTF-8
+            return None
+        short: list[str] = merged.literals.scalar.primitive.string_value[:]
+        return short
     elements = _elements(data)
     heads = _HEADS["string_value"]
     if not _begins(elements, heads):
@@ -68,30 +80,44 @@ def payloads(data: bytes) -> list[bytes] | None:
     return found if len(found) == len(elements) else None
 
 
+def number_entries(field: str, data: bytes) -> dict[str, Any] | None:
+    """Return the numbers of a serialised ``LiteralMap`` that has nothing else.
+
+    Args:
+        field: The field of the primitives: one of :data:`OF_ONE_LENGTH`.
+        data: The bytes.
+    """
+    if not plain_entries(field).fullmatch(data):
+        return None
+    try:
+        merged = _views()["Entries"].FromString(data).literals
+    except ProtobufDecodeError:  # a key is no UTF-8
+        return None
+    return dict(zip(merged.key, getattr(merged.value.scalar.primitive, field), strict=True))
+
+
 def entries(data: bytes) -> tuple[list[str], bytes] | None:
     """Return the keys of a serialised ``LiteralMap``, and its values as a serialised ``LiteralCollection``.
 
     Keys stand in their order on the wire; of equal ones the last counts.
     """
-    keys: list[str] = []
-    values: list[bytes] = []
+    found = _elements(data)
     heads = _HEADS["value"]
-    for one in _elements(data):
-        if one[:1] != b"\n" or one[1] >= _LONG:
-            return None
-        cut = 2 + one[1]
-        value = one[cut:]
-        if not value.startswith(heads[len(value)]):
-            return None
-        try:
-            keys.append(str(one[2:cut], "utf-8"))
-        except UnicodeDecodeError:
-            return None
-        values.append(b"\n" + value[1:])
-    return keys, b"".join(values)
+    try:
+        cuts = [one[1] + 2 for one in found]
+        values = [one[cut:] for one, cut in zip(found, cuts, strict=True)]
+        keys = [str(one[2:cut], "utf-8") for one, cut in zip(found, cuts, strict=True)]
+    except (IndexError, UnicodeDecodeError):
+        return None
+    if not {one[0] for one in found} <= {_KEY} or max(cuts, default=0) > _LONGEST:
+        return None
+    if not all(map(bytes.startswith, values, map(heads.__getitem__, map(len, values)))):
+        return None
+    return keys, b"".join([b"\n" + value[1:] for value in values])
 
 
-_LONG: Final = 0x80  # from here on a length takes more than one byte
+_KEY: Final = 0x0A
+_LONGEST: Final = 0x80 + 1  # from here on the length of a key takes more than one byte
 
 
 class _Heads(dict[int, bytes]):
@@ -142,9 +168,9 @@ def _elements(data: bytes) -> Sequence[bytes]:
 def _views() -> dict[str, Any]:
     """Return messages that read the bytes of others.
 
-    ``Elements`` reads a list of messages as a list of bytes. ``Numbers`` reads one too, but declares each message in it
-    to be there once. Protobuf merges what comes again, and merging appends to the repeated fields at the bottom: so one
-    call gathers the numbers of all elements, in their order, and makes no message for any of them.
+    ``Elements`` reads a list of messages as a list of bytes. ``Primitives`` reads one too, but declares each message in
+    it to be there once. Protobuf merges what comes again, and merging appends to the repeated fields at the bottom: so
+    one call gathers the values of all elements, in their order, and makes no message for any of them.
     """
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
@@ -153,12 +179,15 @@ def _views() -> dict[str, Any]:
     file = descriptor_pb2.FileDescriptorProto(name="views.proto", package="views", syntax="proto3")
     shapes: dict[str, list[tuple[str, int, Any, Any]]] = {
         "Elements": [("elements", 1, many, kinds.TYPE_BYTES)],
-        "Numbers": [("literals", 1, one, "Literal")],
+        "Primitives": [("literals", 1, one, "Literal")],
+        "Entries": [("literals", 1, one, "Entry")],
+        "Entry": [("key", 1, many, kinds.TYPE_STRING), ("value", 2, one, "Literal")],
         "Literal": [("scalar", 1, one, "Scalar")],
         "Scalar": [("primitive", 1, one, "Primitive")],
         "Primitive": [
             ("integer", 1, many, kinds.TYPE_INT64),
             ("float_value", 2, many, kinds.TYPE_DOUBLE),
+            ("string_value", 3, many, kinds.TYPE_STRING),
             ("boolean", 4, many, kinds.TYPE_BOOL),
         ],
     }
@@ -172,5 +201,5 @@ def _views() -> dict[str, Any]:
                 field.type = kind
     pool = descriptor_pool.DescriptorPool()  # our own: nothing of it shows in the program's
     pool.AddSerializedFile(file.SerializeToString())
-    found = (pool.FindMessageTypeByName(f"views.{name}") for name in ("Elements", "Numbers"))
+    found = (pool.FindMessageTypeByName(f"views.{name}") for name in ("Elements", "Primitives", "Entries"))
     return {one.name: message_factory.GetMessageClass(one) for one in found}

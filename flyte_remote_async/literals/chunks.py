@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flyte_remote_async.literals.base import Codec
+    from flyte_remote_async.models.wire import Field
 
 __all__ = ["COLLECTION", "MAP", "inside", "kind_at", "read", "read_each", "read_list", "read_map", "read_text"]
 
@@ -49,12 +50,12 @@ def inside(data: bytes, start: int, end: int, path: tuple[int, ...]) -> tuple[in
     """
     beside = _BESIDE
     for number in path:
-        first, *rest = fields(data, start, end)
-        if (first.number, first.wire_type) != (number, LENGTH_DELIMITED):
+        found = list(fields(data, start, end))
+        if [(one.number, one.wire_type) for one in found[:1]] != [(number, LENGTH_DELIMITED)]:
             return None
-        if any(field.number not in beside for field in rest):
+        if any(one.number not in beside for one in found[1:]):
             return None
-        start, end = first.start, first.end
+        start, end = found[0].start, found[0].end
         beside = frozenset()
     return start, end
 
@@ -123,19 +124,20 @@ def read_list(element: Codec, data: bytes, start: int, end: int) -> list[Any]:
     values: list[Any] = []
     while start < end:
         take_turns()
-        stop = _chunk_end(data, start, end)
+        stop = _chunk_end(element.plain, data, start, end)
         if stop - start > 2 * PIECE:
             field = field_at(data, start, end)
             values += _one(element, data, field.start, field.end, len(values))
+            stop = field.end
         else:
             values += element.decode_all(data[start:stop], len(values))
         start = stop
     return values
 
 
-def _chunk_end(data: bytes, start: int, end: int) -> int:
+def _chunk_end(kind: str, data: bytes, start: int, end: int) -> int:
     """Return where a chunk of elements ends; a chunk of more than two pieces is one large element."""
-    plain = plain_elements().match(data, start, min(start + PIECE, end))
+    plain = plain_elements(kind).match(data, start, min(start + PIECE, end))
     if plain is not None and plain.end() - start > PIECE // 2:
         return plain.end()
     stop = elements(data, start, end, 1, PIECE)
@@ -177,14 +179,20 @@ def read_map(codec: Codec, data: bytes, start: int, end: int) -> dict[str, Any]:
         stop = elements(data, start, end, 1, PIECE)
         if stop == start:
             raise UncutError(_STRANGE)
-        values.update(
-            _entries(codec, data[start:stop]) if stop - start <= 2 * PIECE else _entry(codec, data, start, end)
-        )
+        if stop - start > 2 * PIECE:
+            field = field_at(data, start, end)
+            values.update(_entry(codec, data, field))
+            stop = field.end
+        else:
+            values.update(_entries(codec, data[start:stop]))
         start = stop
     return values
 
 
 def _entries(codec: Codec, data: bytes) -> dict[str, Any]:
+    done = codec.decode_entries(data)
+    if done is not None:
+        return done
     found = bulk.entries(data)
     if found is not None:
         keys, values = found
@@ -196,8 +204,7 @@ def _entries(codec: Codec, data: bytes) -> dict[str, Any]:
     return {key: _named(key, codec.decode, literals[key]) for key in literals}
 
 
-def _entry(codec: Codec, data: bytes, start: int, end: int) -> dict[str, Any]:
-    field = field_at(data, start, end)
+def _entry(codec: Codec, data: bytes, field: Field) -> dict[str, Any]:
     key, value = pair_at(data, field.start, field.end)
     try:
         name = str(data[key.start : key.end], "utf-8")

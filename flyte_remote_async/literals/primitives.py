@@ -56,6 +56,10 @@ class Primitive(Codec):
         found = bulk.numbers(self.field, data) if self.field in bulk.NUMBERS else None
         return super().decode_all(data, first) if found is None else found
 
+    def decode_entries(self, data: bytes) -> dict[str, Any] | None:
+        """Return the values of entries of a map at once, where all of them have the type's own form."""
+        return bulk.number_entries(self.field, data) if self.field in bulk.OF_ONE_LENGTH else None
+
     def read(self, primitive: literals_pb2.Primitive) -> Any:
         """Return the value of a primitive of the type's own form."""
         return getattr(primitive, self.field)
@@ -75,7 +79,7 @@ class Primitive(Codec):
         """Return the literal of a value of the type."""
         try:
             primitive = literals_pb2.Primitive(**{self.field: self.dump(value)})
-        except ValueError as error:  # a str with half of a surrogate pair
+        except UnicodeError as error:  # a str with half of a surrogate pair
             raise self.refusal(value, str(error)) from error
         return literals_pb2.Literal(scalar=literals_pb2.Scalar(primitive=primitive))
 
@@ -164,6 +168,7 @@ def _is_exact(value: Any) -> bool:
 
 class _Str(Primitive):
     __slots__ = ()
+    plain = "string_value"
 
     def decode_bytes(self, data: bytes, start: int, end: int) -> Any:
         try:

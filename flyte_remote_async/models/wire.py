@@ -19,6 +19,7 @@ __all__ = [
     "header",
     "pair_at",
     "plain_elements",
+    "plain_entries",
     "varint",
 ]
 
@@ -154,30 +155,59 @@ def elements(data: bytes, start: int, end: int, number: int, piece: int) -> int:
     return position
 
 
-def _element(primitive: bytes, length: int) -> bytes:
-    """Return the pattern of a list's element that holds one primitive and nothing else.
-
-    The lengths of the three messages around the primitive are spelled out, so that what matches is what protobuf reads.
-    """
-    return b"\n%b\n%b\n%b%b" % (*(re.escape(bytes((length + frame,))) for frame in (4, 2, 0)), primitive)
+# Patterns of elements of a list of literals, and of entries of a map of them, that hold one primitive each and nothing
+# else. The lengths of all messages around the primitive are spelled out, so what matches is what protobuf reads.
 
 
-_BOOLEAN: Final = (_element(rb"\x20[\x00\x01]", 2),)
-_FLOAT: Final = (_element(rb"\x11.{8}", 9),)
-_INTEGER: Final = (
-    _element(rb"\x08[\x00-\x7f]", 2),
-    *(_element(rb"\x08[\x80-\xff]{%d}[\x01-\x7f]" % (more,), 2 + more) for more in range(1, 9)),
-    _element(rb"\x08[\x80-\xff]{9}\x01", 11),
+def _literal(primitive: bytes, length: int) -> bytes:
+    """Return the pattern of a literal with its length, by its primitive."""
+    return b"%b\n%b\n%b%b" % (*(_byte(length + frame) for frame in (4, 2, 0)), primitive)
+
+
+def _byte(value: int) -> bytes:
+    return re.escape(bytes((value,)))
+
+
+_SHORT: Final = range(122)  # longer strings make lengths of two bytes
+_BOOLEAN: Final = _literal(rb"\x20[\x00\x01]", 2)
+_FLOAT: Final = _literal(rb"\x11.{8}", 9)
+_INTEGERS: Final = (
+    _literal(rb"\x08[\x00-\x7f]", 2),
+    *(_literal(rb"\x08[\x80-\xff]{%d}[\x01-\x7f]" % (more,), 2 + more) for more in range(1, 9)),
+    _literal(rb"\x08[\x80-\xff]{9}\x01", 11),
 )
-_PLAIN: Final = {"boolean": _BOOLEAN, "float_value": _FLOAT, "integer": _INTEGER, "": _INTEGER + _FLOAT + _BOOLEAN}
+_KINDS: Final = {
+    "boolean": (_BOOLEAN,),
+    "float_value": (_FLOAT,),
+    "integer": _INTEGERS,
+    "": (*_INTEGERS, _FLOAT, _BOOLEAN),
+}
+_ENTRIES: Final = {"boolean": (_BOOLEAN, 6), "float_value": (_FLOAT, 13)}
 
 
 @functools.cache
 def plain_elements(field: str = "") -> re.Pattern[bytes]:
-    """Return what matches serialised elements of a list of literals that hold a number each, as protobuf writes it.
+    """Return what matches serialised elements of a list of literals that hold a primitive each, as protobuf writes it.
 
     Args:
-        field: The field of the primitive: ``"boolean"``, ``"float_value"`` or ``"integer"``; empty for any of them.
+        field: The field of the primitive: ``"boolean"``, ``"float_value"``, ``"integer"``, or ``"string_value"`` for
+            short strings, which may still be no UTF-8; empty for any number.
     """
     # Compiled when it is first needed: it takes milliseconds. Possessive: the run ends at the first other element.
-    return re.compile(b"(?:%b)*+" % b"|".join(_PLAIN[field]), re.DOTALL)
+    return re.compile(b"(?:\n(?:%b))*+" % b"|".join(_KINDS.get(field) or _texts()), re.DOTALL)
+
+
+def _texts() -> Iterator[bytes]:
+    return (_literal(b"\x1a%b.{%d}" % (_byte(size), size), 2 + size) for size in _SHORT)
+
+
+@functools.cache
+def plain_entries(field: str) -> re.Pattern[bytes]:
+    """Return the same for entries of a map with short keys, whose literals all have one length.
+
+    Args:
+        field: The field of the primitive: ``"boolean"`` or ``"float_value"``.
+    """
+    literal, length = _ENTRIES[field]
+    keys = (b"%b\n%b.{%d}" % (_byte(size + length + 4), _byte(size), size) for size in range(124 - length))
+    return re.compile(b"(?:\n(?:%b)\x12%b)*+" % (b"|".join(keys), literal), re.DOTALL)
