@@ -102,6 +102,9 @@ class BucketObject:
         options: Any = {"range": {"offset": offset}, "if_match": tag} if offset else None
         with _translated(self.address):
             result = await obstore.get_async(self.store, self.address.key, options=options)
+        notes = {str(name).lower(): value for name, value in result.attributes.items()}
+        digest = notes.get(_DIGEST) or notes.get("content-md5")
+        size, tag = result.meta["size"], result.meta["e_tag"]
         stream = result.stream(min_chunk_size=PIECE_BYTES)
 
         async def piece() -> bytes:
@@ -111,15 +114,7 @@ class BucketObject:
         async def close() -> None:
             """Do nothing: a request ends with its stream."""
 
-        notes = {str(name).lower(): value for name, value in result.attributes.items()}
-        digest = notes.get(_DIGEST) or notes.get("content-md5")
-        return Body(
-            Pieces(piece).read,
-            close,
-            result.meta["size"],
-            result.meta["e_tag"],
-            digest_of(digest) if isinstance(digest, str) else None,
-        )
+        return Body(Pieces(piece).read, close, size, tag, digest_of(digest) if isinstance(digest, str) else None)
 
 
 @contextmanager
