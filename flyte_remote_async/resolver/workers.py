@@ -35,6 +35,9 @@ T = TypeVar("T")
 _TURN: Final[anyio.lowlevel.RunVar[anyio.CapacityLimiter]] = anyio.lowlevel.RunVar("flyte_remote_async_turn")
 
 
+_TURN_SECONDS: Final = 0.002
+
+
 class _Abandoned(Exception):  # noqa: N818 - nobody gets to see it
     """Nobody waits for the work any more."""
 
@@ -49,12 +52,17 @@ async def beside(function: Callable[..., T], *args: Any) -> T:
         *args: Its arguments.
     """
     stopped: list[bool] = []
+    turn = 0.0
 
     def between() -> None:
+        nonlocal turn
         if stopped:
             raise _Abandoned
-        # Without this the loop gets the lock back after Python's switch interval only, which is 5 ms.
-        time.sleep(0)
+        now = time.perf_counter()
+        if now - turn > _TURN_SECONDS:
+            # Without this the loop gets the lock back after Python's switch interval only, which is 5 ms.
+            time.sleep(0)
+            turn = now
 
     def work() -> T:
         BETWEEN.set(between)
