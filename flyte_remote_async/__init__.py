@@ -34,6 +34,7 @@ from flyte_remote_async.remote import FlyteRemote
 if TYPE_CHECKING:
     from flyte_remote_async.entities import FlyteLaunchPlan, FlyteNode, FlyteTask, FlyteWorkflow
     from flyte_remote_async.interface import TypedInterface
+    from flyte_remote_async.literals import FlyteDirectory, FlyteError, FlyteFile, StructuredDataset, Types
     from flyte_remote_async.models.literals import Literal, LiteralType, Variable
     from flyte_remote_async.models.options import LaunchOptions
     from flyte_remote_async.policy import filters
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
 __all__ = [
     "AuthConfig",
     "Config",
+    "FlyteDirectory",
+    "FlyteError",
+    "FlyteFile",
     "FlyteLaunchPlan",
     "FlyteNode",
     "FlyteNodeExecution",
@@ -62,10 +66,12 @@ __all__ = [
     "RemoteExecutionBase",
     "ResourceType",
     "Secret",
+    "StructuredDataset",
     "TaskExecutionIdentifier",
     "TaskPhase",
     "Timeouts",
     "TypedInterface",
+    "Types",
     "Variable",
     "WorkflowExecutionIdentifier",
     "WorkflowPhase",
@@ -76,15 +82,20 @@ __all__ = [
 
 # What a program that only watches executions does not touch is imported when it is first named.
 _LATER = {
+    "FlyteDirectory": "literals",
+    "FlyteError": "literals",
+    "FlyteFile": "literals",
     "FlyteLaunchPlan": "entities",
     "FlyteNode": "entities",
     "FlyteTask": "entities",
     "FlyteWorkflow": "entities",
     "LaunchOptions": "models.options",
+    "StructuredDataset": "literals",
     "Literal": "models.literals",
     "LiteralType": "models.literals",
     "LiteralsResolver": "resolver",
     "TypedInterface": "interface",
+    "Types": "literals",
     "Variable": "models.literals",
 }
 

@@ -35,8 +35,15 @@
     ├── DetachedError                 a snapshot without a remote was asked to act
     ├── WaitTimeoutError              the execution did not finish in time            (TimeoutError)
     ├── OutputsUnavailableError       the data of a finished execution cannot be had
+    ├── StorageError                  a stored object cannot be read or written
+    │   ├── ObjectNotFoundError       there is none                                   (FileNotFoundError)
+    │   ├── UnsafePathError           its name would leave the folder                 (ValueError)
+    │   └── IntegrityError            what came is not what is stored
+    ├── NotDownloadedError            a file was used as a path before it was brought (FileNotFoundError)
     ├── LiteralError                  one value cannot be converted                   (TypeError, ValueError)
     │   ├── DecodeError               a literal into Python
+    │   │   ├── UntrustedPickleError  a pickle, which was not allowed
+    │   │   └── WorkerDiedError       the process that decoded it died
     │   └── EncodeError               a Python value into a literal
     ├── MissingLiteralError           no such name                (KeyError, AttributeError, ValueError)
     ├── InvalidInputsError            inputs that do not fit the interface            (ValueError)
@@ -70,6 +77,7 @@ __all__ = [
     "FlyteAssertion",
     "FlyteRemoteError",
     "ForkedProcessError",
+    "IntegrityError",
     "InternalError",
     "InvalidArgumentError",
     "InvalidInputsError",
@@ -78,21 +86,27 @@ __all__ = [
     "MessageTooLargeError",
     "MissingExtraError",
     "MissingLiteralError",
+    "NotDownloadedError",
     "NotFoundError",
     "NotLoadedError",
     "NotSyncedError",
+    "ObjectNotFoundError",
     "OutOfRangeError",
     "OutputsUnavailableError",
     "PermissionDeniedError",
     "RPCCancelledError",
     "RPCError",
     "ResourceExhaustedError",
+    "StorageError",
     "UnauthenticatedError",
     "UnavailableError",
     "UnimplementedError",
     "UnknownError",
+    "UnsafePathError",
     "UnsupportedLoopError",
+    "UntrustedPickleError",
     "WaitTimeoutError",
+    "WorkerDiedError",
     "WrongLoopError",
     "rpc_error",
 ]
@@ -452,6 +466,61 @@ class OutputsUnavailableError(FlyteRemoteError):
         self.tried = tuple(tried)
 
 
+# --- stored objects -------------------------------------------------------------------------------------------------
+
+
+class StorageError(FlyteRemoteError):
+    """Raised when a stored object cannot be read or written, for a reason that the error gives.
+
+    Attributes:
+        reason: What is wrong.
+        uri: The object; the signature of a signed URL is left out.
+        tried: The ways to it that were tried, each with what came of it.
+    """
+
+    http_status: ClassVar[int] = 502
+
+    def __init__(self, reason: str, *, uri: str = "", tried: Sequence[str] = ()) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.uri = uri
+        self.tried = tuple(tried)
+
+    def __str__(self) -> str:
+        listing = "".join(f"\n  - {way}" for way in self.tried)
+        return f"{self.uri or 'an object'}: {self.reason}{listing}"
+
+
+class ObjectNotFoundError(StorageError, FileNotFoundError):
+    """Raised when there is no object under a URI, or none that the credentials may see."""
+
+    http_status: ClassVar[int] = 404
+
+
+class UnsafePathError(StorageError, ValueError):
+    """Raised when the name of an object would put it outside of its folder, or over another; nothing is written."""
+
+    http_status: ClassVar[int] = 422
+
+
+class IntegrityError(StorageError):
+    """Raised when what came is not what is stored: it is too short, or changed on the way; nothing of it is kept."""
+
+
+class NotDownloadedError(FlyteRemoteError, FileNotFoundError):
+    """Raised when a remote file is used as a path of this machine before it was downloaded.
+
+    Attributes:
+        uri: Where the file is.
+    """
+
+    http_status: ClassVar[int] = 409
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(f"{uri} is not on this machine yet: `await handle.download()` first")
+        self.uri = uri
+
+
 # --- literals and inputs --------------------------------------------------------------------------------------------
 
 
@@ -499,6 +568,26 @@ class DecodeError(LiteralError):
     """Raised when a literal cannot be turned into the Python value that was asked for."""
 
     _verb = "decode"
+
+
+class UntrustedPickleError(DecodeError):
+    """Raised when a value is a pickle and pickles are not allowed: loading one runs code that its writer chose.
+
+    Attributes:
+        uri: Where the pickle is.
+    """
+
+    def __init__(self, uri: str, *, kind: str = "", expected: str = "") -> None:
+        reason = (
+            f"it is a pickle at {uri}, and loading one runs code that its writer chose; where you trust it, "
+            "pass allow_pickle=True for this value, or get the file itself with FlyteFile as its type"
+        )
+        super().__init__(reason, kind=kind, expected=expected)
+        self.uri = uri
+
+
+class WorkerDiedError(DecodeError):
+    """Raised when the process that decoded a value died at it, and with it this value alone."""
 
 
 class EncodeError(LiteralError):

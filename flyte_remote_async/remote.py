@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from flyte_remote_async.entities import FlyteLaunchPlan, FlyteTask, FlyteWorkflow
     from flyte_remote_async.executions import FlyteTaskExecution
     from flyte_remote_async.executions.data import ExecutionData
+    from flyte_remote_async.literals import Context, Types
     from flyte_remote_async.models.identifiers import Identifier
     from flyte_remote_async.models.options import LaunchOptions
     from flyte_remote_async.operations.session import Session
@@ -55,28 +56,35 @@ class FlyteRemote:
     """
 
     def __init__(
-        self, configure: Callable[[], Awaitable[Config]], channel: Callable[[], Transport] | None = None
+        self,
+        configure: Callable[[], Awaitable[Config]],
+        channel: Callable[[], Transport] | None = None,
+        *,
+        types: Types | None = None,
     ) -> None:
         """Prefer :meth:`connect`, :meth:`auto` and :meth:`for_sandbox`.
 
         Args:
             configure: Gives the configuration when the remote is opened.
             channel: Makes a channel of another kind than gRPC's.
+            types: The user's own types.
         """
         self._configure = configure
         self._channel = channel
+        self._types = types
         self._session: Session | None = None
         self._closed = False
 
     # --- making one ---------------------------------------------------------------------------------------------
 
     @classmethod
-    def connect(cls, endpoint: str | Config, **overrides: Unpack[Overrides]) -> Self:
+    def connect(cls, endpoint: str | Config, *, types: Types | None = None, **overrides: Unpack[Overrides]) -> Self:
         """Return a remote for an endpoint; nothing is sent before its first verb.
 
         Args:
             endpoint: Host and port such as ``"localhost:30080"`` or ``"dns:///flyte.example.com"``, a URL, or a whole
                 :class:`Config`.
+            types: The user's own types, which decoding and encoding know besides Flyte's.
             **overrides: Fields of :class:`Config`, such as ``insecure=True``, ``project``, ``domain`` and
                 ``transport="grpclib"``.
 
@@ -86,42 +94,47 @@ class FlyteRemote:
         config = endpoint.replace(**overrides) if isinstance(endpoint, Config) else None
         given = config or Config.for_endpoint(str(endpoint), **overrides)
         Target.parse(given.endpoint, insecure=given.insecure)
-        return cls(_ready(given))
+        return cls(_ready(given), types=types)
 
     @classmethod
-    def auto(cls, file: Path | str | bytes | None = None, **overrides: Unpack[Overrides]) -> Self:
+    def auto(
+        cls, file: Path | str | bytes | None = None, *, types: Types | None = None, **overrides: Unpack[Overrides]
+    ) -> Self:
         """Return a remote that is set up as Flyte's other clients are: by environment and configuration file.
 
         Both are read when the remote is opened, in a worker thread.
 
         Args:
             file: The configuration file; None looks where Flyte's clients look.
+            types: The user's own types, which decoding and encoding know besides Flyte's.
             **overrides: Fields of :class:`Config` that come before both.
         """
 
         async def configure() -> Config:
             return await Config.load_async(file=file, **overrides)
 
-        return cls(configure)
+        return cls(configure, types=types)
 
     @classmethod
-    def for_sandbox(cls, **overrides: Unpack[Overrides]) -> Self:
+    def for_sandbox(cls, *, types: Types | None = None, **overrides: Unpack[Overrides]) -> Self:
         """Return a remote for a local sandbox, as ``flytectl demo start`` makes one.
 
         Args:
+            types: The user's own types, which decoding and encoding know besides Flyte's.
             **overrides: Fields of :class:`Config` that differ from the sandbox's.
         """
-        return cls(_ready(Config.for_sandbox(**overrides)))
+        return cls(_ready(Config.for_sandbox(**overrides)), types=types)
 
     @classmethod
-    def over(cls, channel: Callable[[], Transport], config: Config) -> Self:
+    def over(cls, channel: Callable[[], Transport], config: Config, *, types: Types | None = None) -> Self:
         """Return a remote over channels of another kind, such as the devserver's in-process one.
 
         Args:
             channel: Makes a channel, again when one has to be replaced.
             config: What else to set up; its endpoint is how errors call the other side.
+            types: The user's own types, which decoding and encoding know besides Flyte's.
         """
-        return cls(_ready(config), channel)
+        return cls(_ready(config), channel, types=types)
 
     # --- its life -----------------------------------------------------------------------------------------------
 
@@ -137,10 +150,10 @@ class FlyteRemote:
             reason = "this remote was closed; make a new one"
             raise ClosedError(reason)
         if self._session is None:
-            session = await open_session(await self._configure(), self._channel)
+            session = await open_session(await self._configure(), self._channel, self._types)
             if not self._take(session):
                 # Another task opened or closed the remote meanwhile.
-                await session.transport.aclose()
+                await session.aclose()
                 return await self.open()
         return self
 
@@ -154,7 +167,7 @@ class FlyteRemote:
         """Close the remote; calls in flight end with :class:`ClosedError`. Closing twice is fine."""
         self._closed = True
         if self._session is not None:
-            await self._session.transport.aclose()
+            await self._session.aclose()
             self._session.closing.set()
 
     async def __aenter__(self) -> Self:
@@ -173,6 +186,15 @@ class FlyteRemote:
             ClosedError: It is not open yet, so a configuration file may not have been read.
         """
         return self._open.config
+
+    @property
+    def context(self) -> Context:
+        """What decoding and encoding may use: the stored objects of this remote, and the user's own types.
+
+        Raises:
+            ClosedError: It is not open yet.
+        """
+        return self._open.context
 
     @property
     def _open(self) -> Session:

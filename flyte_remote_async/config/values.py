@@ -162,6 +162,10 @@ class StorageConfig:
         azure_tenant_id: Tenant of the service principal.
         azure_client_id: The service principal.
         azure_client_secret: Its secret.
+        local: Whether the backend runs on this machine and shares its files: only then are ``file://`` addresses and
+            plain paths read, and inputs that are files stay on this machine.
+        web: Whether data behind ``http://`` and ``https://`` addresses is read. Who writes a literal chooses the
+            address: turn it off where this process can reach web servers that they must not.
     """
 
     s3_endpoint: str | None = None
@@ -175,3 +179,5 @@ class StorageConfig:
     azure_tenant_id: str | None = None
     azure_client_id: str | None = None
     azure_client_secret: Secret | None = attrs.field(default=None, repr=False)
+    local: bool = False
+    web: bool = True

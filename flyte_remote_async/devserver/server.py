@@ -142,9 +142,12 @@ class DevServer:
         Args:
             **options: The keyword arguments of :meth:`FlyteRemote.connect`.
         """
+        from flyte_remote_async.config import StorageConfig
         from flyte_remote_async.remote import FlyteRemote
 
+        # What a stand-in writes lies on this machine.
         usual: dict[str, Any] = {"insecure": True, "project": _PROJECT, "domain": "development"}
+        usual["storage"] = StorageConfig(local=True)
         return FlyteRemote.connect(self.endpoint, **(usual | options))
 
     def task(self, name: str) -> Callable[[F], F]:

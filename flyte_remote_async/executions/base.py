@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flyte_remote_async.executions.binding import Remote
     from flyte_remote_async.executions.data import ExecutionData
     from flyte_remote_async.executions.tree import Part
+    from flyte_remote_async.literals import Context
     from flyte_remote_async.models.literals import Literal, Variable
     from flyte_remote_async.models.outcomes import ExecutionError
     from flyte_remote_async.models.phases import OpenEnum
@@ -168,7 +169,7 @@ class RemoteExecutionBase(MessageValue[M], ABC, Generic[M]):
             data = await self._data_cell.get(self, "inputs")
             return _loaded(data.inputs, data.input_types)
 
-        return LiteralsResolver.lazy(load, what=f"inputs of {self.description}")
+        return LiteralsResolver.lazy(load, what=f"inputs of {self.description}", context=self._context)
 
     @functools.cached_property
     def _outputs(self) -> LiteralsResolver:
@@ -178,7 +179,13 @@ class RemoteExecutionBase(MessageValue[M], ABC, Generic[M]):
             data = await self._data_cell.get(self, "outputs")
             return _loaded(data.outputs, data.output_types)
 
-        return LiteralsResolver.lazy(load, what=f"outputs of {self.description}", type_hints=self.type_hints)
+        return LiteralsResolver.lazy(
+            load, what=f"outputs of {self.description}", type_hints=self.type_hints, context=self._context
+        )
+
+    @property
+    def _context(self) -> Context | None:
+        return None if self._remote is None else self._remote.context
 
     # --- as a value ---------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from flyte_remote_async.entities import FlyteTask
     from flyte_remote_async.executions.data import ExecutionData
     from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
+    from flyte_remote_async.literals import Context
     from flyte_remote_async.models.identifiers import Identifier, WorkflowExecutionIdentifier
 
 __all__ = ["Remote", "bound"]
@@ -19,6 +20,11 @@ __all__ = ["Remote", "bound"]
 
 class Remote(Protocol):
     """The verbs of a remote that snapshots use; :class:`flyte_remote_async.FlyteRemote` has them."""
+
+    @property
+    def context(self) -> Context:
+        """What the decoding of values may use."""
+        ...
 
     async def sync(
         self,

@@ -10,15 +10,17 @@ from __future__ import annotations
 import reprlib
 from typing import TYPE_CHECKING, Any
 
+from flyteidl.core import literals_pb2
+
 from flyte_remote_async.errors import DecodeError, EncodeError, LiteralError
-from flyte_remote_async.literals import wire
+from flyte_remote_async.literals import bulk, chunks, wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from flyteidl.core import literals_pb2, types_pb2
+    from flyteidl.core import types_pb2
 
-__all__ = ["Codec", "Unsupported", "describe", "each", "kind_of", "step"]
+__all__ = ["Codec", "OffloadedError", "Unsupported", "describe", "each", "kind_of", "step"]
 
 
 def describe(value: object) -> str:
@@ -45,15 +47,15 @@ def step(label: str, convert: Callable[[Any], Any], value: Any) -> Any:
         raise error.within(label) from error.__cause__
 
 
-def each(convert: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
-    """Convert the elements of a list; an error says which one it is."""
+def each(convert: Callable[[Any], Any], items: Iterable[Any], first: int = 0) -> list[Any]:
+    """Convert the elements of a list, or of a part of it from some index on; an error says which one it is."""
     done: list[Any] = []
     append = done.append
     try:
         for item in items:
             append(convert(item))
     except LiteralError as error:
-        raise error.within(f"[{len(done)}]") from error.__cause__
+        raise error.within(f"[{first + len(done)}]") from error.__cause__
     return done
 
 
@@ -67,11 +69,21 @@ class Codec:
         expected: The type in words, for errors, such as ``"list[int]"``.
         tag: What flytekit calls the type in the tag of a union.
         optional: Whether None is one of its values.
+        exact: Type whose values ``build`` returns as they are; None where there is none.
+        plain: Field of the primitives that the elements of a long list are looked through for; empty for numbers.
+        is_packed: Whether a literal with a msgpack payload is read by ``build`` alone.
     """
 
     __slots__ = ("expected",)
     tag = ""
     optional = False
+    exact: type | None = None
+    plain = ""
+    is_packed = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.is_packed = cls.decode is Codec.decode or "is_packed" in cls.__dict__
 
     def __init__(self, expected: str) -> None:
         self.expected = expected if len(expected) <= _LONGEST else f"{expected[: _LONGEST - 1]}…"
@@ -87,16 +99,62 @@ class Codec:
         """
         form = literal.scalar.WhichOneof("value")
         if form == "binary" or form == "generic":  # noqa: PLR1714 - twice as fast as a membership test
-            try:
-                value = wire.read_binary(literal.scalar.binary) if form == "binary" else wire.read_generic(literal)
-                return self.build(value)
-            except DecodeError as error:
-                error.kind = error.kind or form
-                error.expected = error.expected or self.expected
-                raise
+            if form == "binary":
+                return self.built(form, lambda: wire.read_binary(literal.scalar.binary))
+            return self.built(form, lambda: self.generic(literal))
         if form == "union":
             return self._unwrap(literal.scalar.union)
+        if form is None and literal.HasField("offloaded_metadata"):
+            raise OffloadedError(literal.offloaded_metadata.uri, expected=self.expected)
         raise self.misfit(literal)
+
+    def decode_bytes(self, data: bytes, start: int, end: int) -> Any:
+        """Return the Python value of the literal that lies between two positions; a long one is read in chunks."""
+        return chunks.read(self, data, start, end)
+
+    def decode_all(self, data: bytes, first: int) -> list[Any]:
+        """Return the Python values of elements of a list, fast where they are alike.
+
+        Args:
+            data: The elements as a serialised ``LiteralCollection``.
+            first: Index of the first of them in their list, for errors.
+        """
+        packed = bulk.payloads(data) if self.is_packed else None
+        if packed is not None:
+            return each(self._of_payload, packed, first)
+        return each(self.decode, literals_pb2.LiteralCollection.FromString(data).literals, first)
+
+    def _of_payload(self, payload: bytes) -> Any:
+        try:
+            return self.build(wire.unpack(payload))
+        except DecodeError as error:
+            self._of_form(error, "binary")
+            raise
+
+    def _of_form(self, error: DecodeError, form: str) -> None:
+        error.kind = error.kind or form
+        error.expected = error.expected or self.expected
+
+    def decode_entries(self, data: bytes) -> dict[str, Any] | None:
+        """Return the Python values of a serialised ``LiteralMap`` by key, or None to have them taken apart first."""
+        del data
+        return None
+
+    def within_union(self, stored: types_pb2.LiteralType) -> Codec | None:
+        """Return what reads the value inside a union, by the type it is stored under; None where that takes a look."""
+        return self if self.fits(stored) else None
+
+    def built(self, form: str, unpack: Callable[[], Any]) -> Any:
+        """Return the Python value of a payload of some form."""
+        try:
+            return self.build(unpack())
+        except DecodeError as error:
+            self._of_form(error, form)
+            raise
+
+    def generic(self, literal: literals_pb2.Literal) -> Any:
+        """Return the plain data of a Struct literal."""
+        return wire.read_generic(literal)
 
     def build(self, value: Any) -> Any:
         """Return the Python value of plain data.
@@ -130,6 +188,11 @@ class Codec:
         """Tell whether a value that was stored under a type can be read as this one."""
         del stored
         return False
+
+    def resembles(self, declared: types_pb2.LiteralType) -> bool:
+        """Tell whether a type that fits is the type's own, of several that fit."""
+        del declared
+        return True
 
     def owns(self, value: Any) -> bool:
         """Tell whether a value is of this type as it is; else it may still be accepted by conversion."""
@@ -200,12 +263,12 @@ class Unsupported(Codec):
         return stored.WhichOneof("type") == self.field and (self.simple is None or stored.simple == self.simple)
 
 
-_RAW = "get_literal(name) gives the literal itself"
-_ADVICE = {
-    "empty": "the literal holds nothing",
-    "offloaded": f"the value lies in a file of its own, which is not read here; {_RAW}",
-    "blob": f"files and directories are not read here; {_RAW}",
-    "schema": f"tables are not read here; {_RAW}",
-    "structured_dataset": f"tables are not read here; {_RAW}",
-    "error": f"errors are not read here; {_RAW}",
-}
+_ADVICE = {"empty": "the literal holds nothing"}
+
+
+class OffloadedError(DecodeError):
+    """A literal that lies in a file of its own: who can do I/O puts it in its place, and decodes again."""
+
+    def __init__(self, uri: str, *, expected: str = "") -> None:
+        reason = f"it lies in a file of its own, {uri or 'without a uri'}: await it through a resolver"
+        super().__init__(reason, kind="offloaded", expected=expected)

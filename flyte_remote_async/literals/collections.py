@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import collections.abc
+from collections import deque
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from flyteidl.core import literals_pb2
 
+from flyte_remote_async.literals import chunks
 from flyte_remote_async.literals.base import Codec, each
+from flyte_remote_async.models.wire import UncutError
 
 if TYPE_CHECKING:
     from flyteidl.core import types_pb2
@@ -20,6 +23,7 @@ __all__ = ["from_hint", "list_of"]
 class _List(Codec):
     __slots__ = ("element",)
     tag = "Typed List"
+    is_packed = True
 
     def __init__(self, element: Codec) -> None:
         super().__init__(f"list[{element.expected}]")
@@ -30,9 +34,25 @@ class _List(Codec):
             return super().decode(literal)
         return each(self.element.decode, literal.collection.literals)
 
+    def decode_bytes(self, data: bytes, start: int, end: int) -> Any:
+        try:
+            found = chunks.inside(data, start, end, chunks.COLLECTION)
+            if found is not None:
+                return chunks.read_list(self.element, data, *found)
+        except UncutError:
+            pass  # as a message then
+        return super().decode_bytes(data, start, end)
+
+    def decode_all(self, data: bytes, first: int) -> list[Any]:
+        found = chunks.read_each(self, data, first)
+        return super().decode_all(data, first) if found is None else found
+
     def build(self, value: Any) -> Any:
         if type(value) is not list:
             raise self.mismatch(value)
+        exact = self.element.exact
+        if exact is not None and {exact}.issuperset(map(type, value)):
+            return value
         return each(self.element.build, value)
 
     def encode(self, value: Any) -> literals_pb2.Literal:
@@ -60,7 +80,7 @@ class _List(Codec):
 
 
 class _Unordered(Codec):
-    """A set, frozenset or tuple of any length inside a payload."""
+    """A set, frozenset, deque or tuple of any length inside a payload."""
 
     __slots__ = ("element", "python")
 
@@ -114,12 +134,22 @@ def list_of(element: Codec) -> Codec:
 def from_hint(codecs: Codecs, hint: Any, declared: types_pb2.LiteralType | None) -> Codec | None:
     """Return the codec of a hint that is a list, tuple or set, else None."""
     origin, args = get_origin(hint) or hint, get_args(hint)
-    if origin in (list, collections.abc.Sequence):
+    if origin in _LISTS:
         is_list = declared is not None and declared.WhichOneof("type") == "collection_type"
         inner = declared.collection_type if declared is not None and is_list else None
         return _List(codecs.of(inner, *args) if args else codecs.of(inner))
-    if origin is tuple and args[-1:] != (Ellipsis,):
+    if origin is tuple and args and args[-1:] != (Ellipsis,):
         return _Tuple(tuple(codecs.of(None, arg) for arg in args))
-    if origin in (tuple, set, frozenset):
-        return _Unordered(origin, codecs.of(None, *args[:1]))
-    return None
+    python = _OTHERS.get(origin) if isinstance(origin, type) else None
+    return _Unordered(python, codecs.of(None, *args[:1])) if python is not None else None
+
+
+_LISTS = (list, collections.abc.Sequence, collections.abc.MutableSequence, collections.abc.Collection)
+_OTHERS: dict[type, type[Any]] = {
+    tuple: tuple,
+    set: set,
+    frozenset: frozenset,
+    deque: deque,
+    collections.abc.Set: frozenset,
+    collections.abc.MutableSet: set,
+}

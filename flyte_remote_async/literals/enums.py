@@ -70,6 +70,10 @@ class _Enum(Codec):
         which: str | None = stored.WhichOneof("type")
         return which == "enum_type"
 
+    def resembles(self, declared: types_pb2.LiteralType) -> bool:
+        values = [member.value for member in self.members] if self.members else list(self.allowed or ())
+        return values == list(declared.enum_type.values)
+
     def owns(self, value: Any) -> bool:
         return isinstance(value, enum.Enum)
 

@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import collections.abc
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from flyteidl.core import literals_pb2, types_pb2
 
-from flyte_remote_async.literals import wire
+from flyte_remote_async.literals import chunks, wire
 from flyte_remote_async.literals.base import Codec, step
+from flyte_remote_async.literals.gathering import PENDING
 from flyte_remote_async.literals.loose import ANY
 from flyte_remote_async.literals.primitives import STR
+from flyte_remote_async.models.wire import UncutError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from flyte_remote_async.literals.registry import Codecs
 
-__all__ = ["PLAIN_DICT", "any_keys", "from_hint", "map_of"]
+__all__ = ["PLAIN_DICT", "any_keys", "from_hint", "map_of", "plain_dict"]
 
 
 class _Dict(Codec):
     """A dict with typed keys and values; as a literal it is a map, or a payload when its keys are no strings."""
 
-    __slots__ = ("key", "packed", "value")
+    __slots__ = ("codecs", "key", "packed", "value")
     tag = "Typed Dict"
+    is_packed = True
 
-    def __init__(self, key: Codec, value: Codec, *, packed: bool) -> None:
+    def __init__(self, key: Codec, value: Codec, codecs: Codecs | None = None, *, packed: bool) -> None:
         super().__init__(f"dict[{key.expected}, {value.expected}]")
+        self.codecs = codecs
         self.key = key
         self.value = value
         self.packed = packed
@@ -40,9 +45,30 @@ class _Dict(Codec):
         literals = literal.map.literals
         return {key: step(f"[{key!r}]", self.value.decode, literals[key]) for key in literals}
 
+    def decode_bytes(self, data: bytes, start: int, end: int) -> Any:
+        try:
+            found = chunks.inside(data, start, end, chunks.MAP) if self.key is STR else None
+            if found is not None:
+                return chunks.read_map(self.value, data, *found)
+        except UncutError:
+            pass  # as a message then
+        return super().decode_bytes(data, start, end)
+
+    def decode_all(self, data: bytes, first: int) -> list[Any]:
+        found = chunks.read_each(self, data, first)
+        return super().decode_all(data, first) if found is None else found
+
+    def generic(self, literal: literals_pb2.Literal) -> Any:
+        return super().generic(literal) if self.codecs is None else self.codecs.generic(literal)
+
     def build(self, value: Any) -> Any:
+        if value is PENDING:
+            return value
         if type(value) is not dict:
             raise self.mismatch(value)
+        exact = self.value.exact
+        if self.key is STR and exact is not None and _all(str, value) and _all(exact, value.values()):
+            return value
         return self._both(self.key.build_key, self.value.build, value)
 
     def encode(self, value: Any) -> literals_pb2.Literal:
@@ -77,14 +103,25 @@ class _Dict(Codec):
         return {step(f"[{key!r}]", convert_key, key): step(f"[{key!r}]", convert, item) for key, item in items.items()}
 
 
+def _all(exact: type, values: Iterable[Any]) -> bool:
+    return {exact}.issuperset(map(type, values))
+
+
 class _PlainDict(Codec):
     """A dict of whatever msgpack can carry."""
 
-    __slots__ = ()
+    __slots__ = ("codecs",)
     tag = "Typed Dict"
 
+    def __init__(self, codecs: Codecs | None = None) -> None:
+        super().__init__("dict")
+        self.codecs = codecs
+
+    def generic(self, literal: literals_pb2.Literal) -> Any:
+        return super().generic(literal) if self.codecs is None else self.codecs.generic(literal)
+
     def build(self, value: Any) -> Any:
-        if type(value) is not dict:
+        if type(value) is not dict and value is not PENDING:
             raise self.mismatch(value)
         return value
 
@@ -103,12 +140,17 @@ class _PlainDict(Codec):
         return isinstance(value, dict)
 
 
-PLAIN_DICT = _PlainDict("dict")
+PLAIN_DICT = _PlainDict()
 
 
-def map_of(value: Codec) -> Codec:
+def plain_dict(codecs: Codecs) -> Codec:
+    """Return the codec of a dict without types, which old SDKs may have pickled."""
+    return _PlainDict(codecs)
+
+
+def map_of(codecs: Codecs, value: Codec) -> Codec:
     """Return the codec of a map type."""
-    return _Dict(STR, value, packed=False)
+    return _Dict(STR, value, codecs, packed=False)
 
 
 def any_keys(value: Codec) -> Codec:
@@ -116,13 +158,17 @@ def any_keys(value: Codec) -> Codec:
     return _Dict(ANY, value, packed=True)
 
 
+_DICTS = (dict, collections.abc.Mapping, collections.abc.MutableMapping, OrderedDict)
+
+
 def from_hint(codecs: Codecs, hint: Any, declared: types_pb2.LiteralType | None) -> Codec | None:
     """Return the codec of a hint that is a dict, else None."""
-    if (get_origin(hint) or hint) not in (dict, collections.abc.Mapping):
+    if (get_origin(hint) or hint) not in _DICTS:
         return None
     if not get_args(hint):
-        return PLAIN_DICT
+        return _PlainDict(codecs)
     is_map = declared is not None and declared.WhichOneof("type") == "map_value_type"
     inner = declared.map_value_type if declared is not None and is_map else None
     key, value = (codecs.of(None, get_args(hint)[0]), codecs.of(inner, get_args(hint)[1]))
-    return _Dict(key, value, packed=key is not STR or (declared is not None and PLAIN_DICT.fits(declared)))
+    packed = key is not STR or (declared is not None and PLAIN_DICT.fits(declared))
+    return _Dict(key, value, codecs, packed=packed)

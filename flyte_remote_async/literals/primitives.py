@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from flyteidl.core import literals_pb2, types_pb2
 
+from flyte_remote_async.literals import bulk, chunks
 from flyte_remote_async.literals.base import Codec
+from flyte_remote_async.models.wire import UncutError
 
 if TYPE_CHECKING:
     from flyte_remote_async.literals.registry import Codecs
@@ -23,15 +25,19 @@ _INT64 = range(-(2**63), 2**63)
 _WHOLE = re.compile(r"-?[0-9]+")
 
 
+_EXACT = frozenset({bool, float, int, str})  # the types that msgpack has as well
+
+
 class Primitive(Codec):
     """A type with a primitive of its own."""
 
-    __slots__ = ("field", "python", "simple", "tag")
+    __slots__ = ("exact", "field", "python", "simple", "tag")
 
     def __init__(self, python: type, field: str, simple: types_pb2.SimpleType) -> None:
         super().__init__(python.__name__)
         self.tag = self.expected
         self.python = python
+        self.exact = python if python in _EXACT else None
         self.field = field
         self.simple = simple
 
@@ -44,6 +50,15 @@ class Primitive(Codec):
         if which is None:
             return super().decode(literal)
         return self.convert(literal, which)
+
+    def decode_all(self, data: bytes, first: int) -> list[Any]:
+        """Return the values of elements of a list; at once where all of them have the type's own form."""
+        found = bulk.numbers(self.field, data) if self.field in bulk.NUMBERS else None
+        return super().decode_all(data, first) if found is None else found
+
+    def decode_entries(self, data: bytes) -> dict[str, Any] | None:
+        """Return the values of entries of a map at once, where all of them have the type's own form."""
+        return bulk.number_entries(self.field, data) if self.field in bulk.OF_ONE_LENGTH else None
 
     def read(self, primitive: literals_pb2.Primitive) -> Any:
         """Return the value of a primitive of the type's own form."""
@@ -64,7 +79,7 @@ class Primitive(Codec):
         """Return the literal of a value of the type."""
         try:
             primitive = literals_pb2.Primitive(**{self.field: self.dump(value)})
-        except ValueError as error:  # a str with half of a surrogate pair
+        except UnicodeError as error:  # a str with half of a surrogate pair
             raise self.refusal(value, str(error)) from error
         return literals_pb2.Literal(scalar=literals_pb2.Scalar(primitive=primitive))
 
@@ -137,6 +152,12 @@ class _Float(Primitive):
             raise self.refusal(value, "a double would round it")
         return super().dump(value)
 
+    def dump_float(self, value: Any) -> Any:
+        """Return a float, and refuse what could be made one."""
+        if type(value) is float:
+            return value
+        raise self.refusal(value)
+
 
 def _is_exact(value: Any) -> bool:
     try:
@@ -147,6 +168,18 @@ def _is_exact(value: Any) -> bool:
 
 class _Str(Primitive):
     __slots__ = ()
+    plain = "string_value"
+
+    def decode_bytes(self, data: bytes, start: int, end: int) -> Any:
+        try:
+            text = chunks.read_text(data, start, end)
+        except UncutError:
+            text = None
+        return super().decode_bytes(data, start, end) if text is None else text
+
+    def decode_all(self, data: bytes, first: int) -> list[Any]:
+        found = bulk.texts(data)
+        return Codec.decode_all(self, data, first) if found is None else found
 
     def dump(self, value: Any) -> Any:
         if isinstance(value, enum.Enum) and isinstance(value, str):
@@ -163,6 +196,7 @@ class _Null(Codec):
     __slots__ = ()
     tag = "none"
     optional = True
+    exact = type(None)
 
     def decode(self, literal: literals_pb2.Literal) -> Any:
         return None if literal.scalar.WhichOneof("value") == "none_type" else super().decode(literal)

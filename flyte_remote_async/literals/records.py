@@ -1,46 +1,57 @@
-"""Dataclasses: msgpack, or a Struct by older SDKs; the class where a hint gives it, else a dict.
-
-A class is filled strictly: nothing is coerced as ``bool("false")`` would be, keys that it does not have are ignored,
-absent ones take its defaults. Without a class the declared type's fields are read, each by its own type.
-"""
+"""Records without a class: msgpack, or a Struct by older SDKs, as a dict whose fields have their declared types."""
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 from flyteidl.core import types_pb2
 
-from flyte_remote_async.errors import DecodeError
+from flyte_remote_async.errors import DecodeError, LiteralError
 from flyte_remote_async.literals import wire
 from flyte_remote_async.literals.base import Codec, step
 from flyte_remote_async.literals.loose import ANY, fields_of
+from flyte_remote_async.literals.primitives import FLOAT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from flyteidl.core import literals_pb2
 
-    from flyte_remote_async.literals.registry import Codecs
-
-__all__ = ["from_hint", "open_record", "record_of"]
+__all__ = ["difference", "is_called", "open_record", "record_of"]
 
 
 class _Record(Codec):
     """A dict with known fields. Fields that the type does not know are left out, as flytekit does."""
 
-    __slots__ = ("fields",)
+    __slots__ = ("fields", "required")
     tag = "Object-Dataclass-Transformer"
 
-    def __init__(self, name: str, fields: Mapping[str, Codec]) -> None:
+    def __init__(self, name: str, fields: Mapping[str, Codec], required: Iterable[str]) -> None:
         super().__init__(name)
         self.fields = fields
+        self.required = [name for name in required if name in fields]
 
     def build(self, value: Any) -> Any:
         if type(value) is not dict:
             raise self.mismatch(value)
         fields = self.fields
-        return {name: step(f".{name}", fields[name].build, item) for name, item in value.items() if name in fields}
+        done: dict[str, Any] = {}
+        name = ""
+        try:
+            for name, item in value.items():
+                codec = fields.get(name)
+                if codec is not None:
+                    done[name] = item if type(item) is codec.exact else codec.build(item)
+        except LiteralError as error:
+            raise error.within(f".{name}") from error.__cause__
+        if len(done) < len(fields):
+            self._check(done)
+        return done
+
+    def _check(self, done: dict[str, Any]) -> None:
+        name = next((name for name in self.required if name not in done), None)
+        if name is not None:
+            raise DecodeError("the field is missing", expected=self.fields[name].expected).within(f".{name}")
 
     def encode(self, value: Any) -> literals_pb2.Literal:
         return wire.write_binary(self.dump(value))
@@ -52,8 +63,14 @@ class _Record(Codec):
         unknown = [name for name in items if name not in self.fields]
         missing = [name for name, codec in self.fields.items() if name not in items and not codec.optional]
         if unknown or missing:
-            raise self.refusal(value, _difference(unknown, missing))
-        return {name: step(f".{name}", self.fields[name].dump, item) for name, item in items.items()}
+            raise self.refusal(value, difference(unknown, missing))
+        # In a dict nobody said that the 2 of a float field is meant as one; in a dataclass its class did.
+        strict = items is value
+        return {name: step(f".{name}", self._dump(name, strict=strict), item) for name, item in items.items()}
+
+    def _dump(self, name: str, *, strict: bool) -> Callable[[Any], Any]:
+        codec = self.fields[name]
+        return FLOAT.dump_float if strict and codec is FLOAT else codec.dump
 
     def fits(self, stored: types_pb2.LiteralType) -> bool:
         return stored.WhichOneof("type") == "simple" and stored.simple == types_pb2.STRUCT
@@ -89,107 +106,15 @@ class _Open(Codec):
         return stored.WhichOneof("type") == "simple" and stored.simple == types_pb2.STRUCT
 
 
-class _Field(NamedTuple):
-    name: str
-    codec: Codec
-    required: bool
+def record_of(name: str, fields: Mapping[str, Codec], required: Iterable[str] = ()) -> Codec:
+    """Return the codec of a dict with known fields.
 
-
-class _Class(Codec):
-    """A dataclass. Its fields are looked up when the first value comes: a class may refer to itself."""
-
-    __slots__ = ("_fields", "codecs", "python")
-    tag = "Object-Dataclass-Transformer"
-
-    def __init__(self, codecs: Codecs, python: type) -> None:
-        super().__init__(python.__name__)
-        self.codecs = codecs
-        self.python = python
-        self._fields: list[_Field] | None = None
-
-    @property
-    def fields(self) -> list[_Field]:
-        if self._fields is None:
-            self._fields = self._look_up()
-        return self._fields
-
-    def build(self, value: Any) -> Any:
-        if type(value) is not dict:
-            raise self.mismatch(value)
-        arguments: dict[str, Any] = {}
-        for name, codec, required in self.fields:
-            if name in value:
-                arguments[name] = step(f".{name}", codec.build, value[name])
-            elif required:
-                raise DecodeError("the field is missing", expected=codec.expected).within(f".{name}")
-        try:
-            return self.python(**arguments)
-        except Exception as error:
-            reason = f"the class refused its fields: {type(error).__name__}: {error}"
-            raise DecodeError(reason, expected=self.expected) from error
-
-    def encode(self, value: Any) -> literals_pb2.Literal:
-        return wire.write_binary(self.dump(value))
-
-    def dump(self, value: Any) -> Any:
-        if type(value) is self.python:
-            return {name: step(f".{name}", codec.dump, getattr(value, name)) for name, codec, _ in self.fields}
-        if not isinstance(value, dict):
-            raise self.refusal(value)
-        known = {field.name for field in self.fields}
-        unknown = [name for name in value if name not in known]
-        missing = [field.name for field in self.fields if field.required and field.name not in value]
-        if unknown or missing:
-            raise self.refusal(value, _difference(unknown, missing))
-        return {name: step(f".{name}", codec.dump, value[name]) for name, codec, _ in self.fields if name in value}
-
-    def fits(self, stored: types_pb2.LiteralType) -> bool:
-        return stored.WhichOneof("type") == "simple" and stored.simple == types_pb2.STRUCT
-
-    def owns(self, value: Any) -> bool:
-        return type(value) is self.python or isinstance(value, dict)
-
-    def owns_plain(self, value: Any) -> bool:
-        return isinstance(value, dict)
-
-    def _look_up(self) -> list[_Field]:
-        try:
-            hints = get_type_hints(self.python, include_extras=True)
-        except (NameError, TypeError, SyntaxError) as error:
-            raise self.codecs.failure(f"its annotations cannot be resolved: {error}", self.expected) from error
-        missing = dataclasses.MISSING
-        return [
-            _Field(one.name, self.codecs.of(None, hints[one.name]), one.default is one.default_factory is missing)
-            for one in dataclasses.fields(self.python)
-            if one.init
-        ]
-
-
-class _Bytes(Codec):
-    """Bytes inside a payload."""
-
-    __slots__ = ()
-
-    def build(self, value: Any) -> Any:
-        if isinstance(value, bytes):
-            return value
-        raise self.mismatch(value)
-
-    def dump(self, value: Any) -> Any:
-        if isinstance(value, bytes):
-            return value
-        raise self.refusal(value)
-
-    def owns_plain(self, value: Any) -> bool:
-        return isinstance(value, bytes)
-
-
-_BYTES = _Bytes("bytes")
-
-
-def record_of(name: str, fields: Mapping[str, Codec]) -> Codec:
-    """Return the codec of a dict with known fields."""
-    return _Record(name, fields)
+    Args:
+        name: What the record is called.
+        fields: Its fields.
+        required: Those that have no default: a value without one of them is of another type.
+    """
+    return _Record(name, fields, required)
 
 
 def open_record(name: str) -> Codec:
@@ -197,17 +122,13 @@ def open_record(name: str) -> Codec:
     return _Open(name)
 
 
-def from_hint(codecs: Codecs, hint: Any, declared: types_pb2.LiteralType | None) -> Codec | None:
-    """Return the codec of a hint that is a dataclass, or that only a field of one can have, else None."""
-    del declared
-    if hint is bytes:
-        return _BYTES
-    if not (isinstance(hint, type) and dataclasses.is_dataclass(hint)):
-        return None
-    return codecs.classes.setdefault(hint, _Class(codecs, hint))
+def is_called(declared: types_pb2.LiteralType, name: str) -> bool:
+    """Tell whether the schema of a STRUCT type has a name as its title."""
+    return "title" in declared.metadata.fields and declared.metadata.fields["title"].string_value == name
 
 
-def _difference(unknown: list[Any], missing: list[str]) -> str:
+def difference(unknown: list[Any], missing: list[str]) -> str:
+    """Return in words how the fields of a value differ from those of its type."""
     parts = [f"unknown: {', '.join(map(str, unknown))}"] if unknown else []
     parts += [f"missing: {', '.join(missing)}"] if missing else []
     return f"the fields differ ({'; '.join(parts)})"

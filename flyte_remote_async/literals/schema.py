@@ -14,7 +14,7 @@ from flyte_remote_async.literals import enums
 from flyte_remote_async.literals.base import Codec
 from flyte_remote_async.literals.collections import list_of
 from flyte_remote_async.literals.loose import ANY
-from flyte_remote_async.literals.maps import PLAIN_DICT, any_keys
+from flyte_remote_async.literals.maps import PLAIN_DICT, any_keys, plain_dict
 from flyte_remote_async.literals.primitives import BOOL, FLOAT, INT, NONE, STR
 from flyte_remote_async.literals.records import open_record, record_of
 from flyte_remote_async.literals.unions import of_codecs
@@ -46,13 +46,15 @@ _WORDS: Mapping[str, Codec] = {
 def from_type(codecs: Codecs, declared: types_pb2.LiteralType) -> Codec:
     """Return the codec of a STRUCT type: a record where its fields are known, else a dict of anything."""
     fields = declared.structure.dataclass_type
-    if fields:
+    if fields and "definitions" not in declared.metadata.fields:
         name = declared.metadata.fields["title"].string_value if "title" in declared.metadata.fields else "record"
-        return record_of(name, {name: _field(codecs, fields[name]) for name in fields})
+        known = declared.metadata.fields["required"].list_value.values if "required" in declared.metadata.fields else ()
+        required = [one.string_value for one in known]
+        return record_of(name, {name: _field(codecs, fields[name]) for name in fields}, required)
     schema = struct_to_dict(declared.metadata)
     if schema.get("properties") or "$ref" in schema:
         return _Schema(codecs, schema).codec({"type": "object", **schema})
-    return open_record(str(schema["title"])) if schema.get("title") else PLAIN_DICT
+    return open_record(str(schema["title"])) if schema.get("title") else plain_dict(codecs)
 
 
 def _field(codecs: Codecs, declared: types_pb2.LiteralType) -> Codec:
@@ -75,7 +77,31 @@ _FIELDS: Mapping[str, Callable[[Codecs, types_pb2.LiteralType], Codec]] = {
     "map_value_type": lambda codecs, declared: any_keys(_field(codecs, declared.map_value_type)),
     "enum_type": lambda _, declared: enums.field_of_type(declared),
     "union_type": _union_field,
+    "blob": lambda codecs, declared: _Stored(codecs.of(declared)),
+    "structured_dataset_type": lambda codecs, declared: _Stored(codecs.of(declared)),
+    "schema": lambda codecs, declared: _Stored(codecs.of(declared)),
 }
+
+
+class _Stored(Codec):
+    """A file or table as a field: a dict that says where it is, and a handle where one is passed."""
+
+    __slots__ = ("codec",)
+
+    def __init__(self, codec: Codec) -> None:
+        super().__init__(codec.expected)
+        self.codec = codec
+
+    def build(self, value: Any) -> Any:
+        return value
+
+    def dump(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return value
+        return self.codec.dump(value) if self.codec.owns(value) else ANY.dump(value)
+
+    def owns_plain(self, value: Any) -> bool:
+        return isinstance(value, dict)
 
 
 class _Schema:
@@ -83,6 +109,7 @@ class _Schema:
 
     def __init__(self, codecs: Codecs, root: Mapping[str, Any]) -> None:
         self.codecs = codecs
+        self.is_old = "definitions" in root
         self.known = {**_dict(root.get("definitions")), **_dict(root.get("$defs"))}
 
     def codec(self, node: Any) -> Codec:
@@ -95,15 +122,21 @@ class _Schema:
             parts = node["anyOf"] if "anyOf" in node else [{**node, "type": one} for one in word]
             return of_codecs(self.codecs, [self.codec(one) for one in parts])
         if word == "array":
-            return list_of(self.codec(node.get("items"))) if "items" in node else ANY
+            return list_of(self._element(node["items"])) if "items" in node else ANY
         return self._object(node) if word == "object" else _scalar(node)
 
     def _object(self, node: Mapping[str, Any]) -> Codec:
         if node.get("properties"):
             fields = {name: self.codec(one) for name, one in node["properties"].items()}
-            return record_of(str(node.get("title") or "record"), fields)
+            required = node.get("required")
+            known = [name for name in required if isinstance(name, str)] if isinstance(required, list) else []
+            return record_of(str(node.get("title") or "record"), fields, known)
         values = node.get("additionalProperties")
-        return any_keys(self.codec(values)) if isinstance(values, dict) else ANY
+        return any_keys(self._element(values)) if isinstance(values, dict) else ANY
+
+    def _element(self, node: Any) -> Codec:
+        # Schemas of old marshmallow tell lists of classes from lists of dicts by name alone; flytekit takes dicts.
+        return PLAIN_DICT if self.is_old and "$ref" in _dict(node) else self.codec(node)
 
 
 def _scalar(node: Mapping[str, Any]) -> Codec:

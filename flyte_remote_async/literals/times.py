@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flyte_remote_async.literals.base import Codec
     from flyte_remote_async.literals.registry import Codecs
 
-__all__ = ["DATETIME", "TIMEDELTA", "from_hint", "from_type"]
+__all__ = ["DATETIME", "DATETIME_ALONE", "TIMEDELTA", "from_hint", "from_type"]
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
@@ -70,6 +70,17 @@ class _DateTime(Primitive):
     def owns_plain(self, value: Any) -> bool:
         del value
         return False
+
+
+class _DateTimeAlone(_DateTime):
+    """A datetime that a date does not pass for."""
+
+    __slots__ = ()
+
+    def encode(self, value: Any) -> literals_pb2.Literal:
+        if not isinstance(value, dt.datetime):
+            raise self.refusal(value, "give the hint list[date] for dates")
+        return super().encode(value)
 
 
 class _Date(_DateTime):
@@ -139,6 +150,7 @@ class _TimeDelta(Primitive):
 
 
 DATETIME = _DateTime(dt.datetime, "datetime", types_pb2.DATETIME)
+DATETIME_ALONE = _DateTimeAlone(dt.datetime, "datetime", types_pb2.DATETIME)
 _DATE = _Date(dt.date, "datetime", types_pb2.DATETIME)
 TIMEDELTA = _TimeDelta(dt.timedelta, "duration", types_pb2.DURATION)
 

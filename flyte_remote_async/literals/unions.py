@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Union, get_args, get_origin
 
 from flyteidl.core import literals_pb2, types_pb2
 
-from flyte_remote_async.errors import DecodeError, EncodeError
+from flyte_remote_async.errors import DecodeError, EncodeError, UntrustedPickleError
 from flyte_remote_async.literals import wire
-from flyte_remote_async.literals.base import Codec, kind_of
+from flyte_remote_async.literals.base import Codec, OffloadedError, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +24,10 @@ class _Variant(NamedTuple):
     tag: str
     declared: types_pb2.LiteralType | None  # None where only a hint is known
 
+    @property
+    def is_untagged(self) -> bool:
+        return self.declared is None or not self.declared.structure.tag
+
 
 class _Union(Codec):
     __slots__ = ("codecs", "optional", "variants")
@@ -37,7 +41,7 @@ class _Union(Codec):
     def decode(self, literal: literals_pb2.Literal) -> Any:
         kind = kind_of(literal)
         if kind == "offloaded":
-            raise self.misfit(literal)
+            raise OffloadedError(literal.offloaded_metadata.uri, expected=self.expected)
         if kind != "union":
             return self._decode_one(literal, self.variants)
         union = literal.scalar.union
@@ -45,7 +49,18 @@ class _Union(Codec):
             return self.codecs.of(union.type).decode(union.value)
         return self._decode_one(union.value, self._stored_under(union.type))
 
+    def within_union(self, stored: types_pb2.LiteralType) -> Codec | None:
+        if not self.variants:
+            return self.codecs.of(stored)
+        variants = self._stored_under(stored)
+        return variants[0].codec if len(variants) == 1 else None
+
     def build(self, value: Any) -> Any:
+        for variant in self.variants:
+            if variant.codec.exact is type(value):
+                return value
+            if variant.codec.owns_plain(value):
+                break  # it comes before those that follow
         ordered = sorted(self.variants, key=lambda variant: not variant.codec.owns_plain(value))
         for variant in ordered:
             try:
@@ -93,7 +108,7 @@ class _Union(Codec):
     def _stored_under(self, stored: types_pb2.LiteralType) -> list[_Variant]:
         """Return the variants that a stored type can mean."""
         tag = stored.structure.tag
-        fitting = [v for v in self.variants if v.codec.fits(stored) and (not tag or v.tag in (tag, ""))]
+        fitting = [v for v in self.variants if v.codec.fits(stored) and (v.tag in {tag, ""} if tag else v.is_untagged)]
         if not fitting:
             name = f"{self.codecs.of(stored).expected}{f' with the tag {tag!r}' if tag else ''}"
             reason = f"the union holds a value of type {name}, which is none of its types"
@@ -109,6 +124,8 @@ class _Union(Codec):
         for variant in variants:
             try:
                 fitting.append((variant, variant.codec.decode(literal)))
+            except (OffloadedError, UntrustedPickleError):
+                raise
             except DecodeError as error:
                 deeper = deeper or (error if error.path else None)
         if not fitting:
@@ -155,12 +172,19 @@ def from_type(codecs: Codecs, declared: types_pb2.LiteralType) -> Codec:
     return _Union(codecs, variants)
 
 
-def from_hint(codecs: Codecs, hint: Any, declared: types_pb2.LiteralType | None) -> Codec | None:
-    """Return the codec of a hint that is a union, or of another hint under a union type, else None."""
+def from_hint(codecs: Codecs, bare: Any, hint: Any, declared: types_pb2.LiteralType | None) -> Codec | None:
+    """Return the codec of a hint that is a union, or of another hint under a union type, else None.
+
+    Args:
+        codecs: Makes the codecs.
+        bare: The hint without its annotations.
+        hint: The hint with them.
+        declared: The type that the interface declares.
+    """
     is_union = declared is not None and declared.WhichOneof("type") == "union_type"
     known = list(declared.union_type.variants) if declared is not None and is_union else []
-    if get_origin(hint) in (Union, types.UnionType):
-        return _Union(codecs, [_hinted(codecs, arg, known) for arg in get_args(hint)])
+    if get_origin(bare) in (Union, types.UnionType):
+        return _Union(codecs, [_hinted(codecs, arg, known) for arg in get_args(bare)])
     if known:
         return _Union(codecs, [_hinted(codecs, hint, known)])
     return None
@@ -169,7 +193,7 @@ def from_hint(codecs: Codecs, hint: Any, declared: types_pb2.LiteralType | None)
 def _hinted(codecs: Codecs, hint: Any, known: Sequence[types_pb2.LiteralType]) -> _Variant:
     codec = codecs.of(None, hint)
     fitting = [one for one in known if codec.fits(one)]
-    fitting.sort(key=lambda one: one.structure.tag != codec.tag)
+    fitting.sort(key=lambda one: (not codec.resembles(one), one.structure.tag != codec.tag))
     if not fitting:
         return _Variant(codec, codec.tag, None)
     return _Variant(codecs.of(fitting[0], hint), codec.tag, fitting[0])

@@ -16,7 +16,9 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from flyte_remote_async.models.message import MessageValue
 from flyte_remote_async.models.parsed import ParsedValue, in_order
+from flyte_remote_async.models.pieces import canonical_in_pieces, merge_in_pieces
 from flyte_remote_async.models.types import LiteralType
+from flyte_remote_async.models.wire import fields, pair_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +31,7 @@ __all__ = [
     "literal_kind",
     "literal_map_to_flyte_idl",
     "literals_by_name",
+    "literals_in_pieces",
     "parameters_by_name",
     "variable_map_to_flyte_idl",
     "variables_by_name",
@@ -157,6 +160,30 @@ class Parameter(ParsedValue[interface_pb2.Parameter]):
 def literals_by_name(message: literals_pb2.LiteralMap) -> dict[str, Literal]:
     """Return the literals of a map, in natural order of their names; none of them is decoded."""
     return in_order({name: Literal.from_flyte_idl(value) for name, value in message.literals.items()})
+
+
+def literals_in_pieces(data: bytes, start: int = 0, end: int | None = None) -> dict[str, Literal]:
+    """Return the literals of a serialised map as :func:`literals_by_name` does, without parsing any large one whole.
+
+    Args:
+        data: Bytes with the ``core.LiteralMap`` in them.
+        start: Where it starts.
+        end: Where it ends; None for the end of the bytes.
+
+    Raises:
+        MalformedMessageError: The bytes are not such a map.
+    """
+    end = len(data) if end is None else end
+    found: dict[str, Literal] = {}
+    try:
+        for field in fields(data, start, end):
+            key, value = pair_at(data, field.start, field.end)
+            name = data[key.start : key.end].decode()
+            found[name] = Literal(canonical_in_pieces(literals_pb2.Literal, data, value.start, value.end))
+    except ValueError:
+        # A form that no ordinary writer makes; protobuf has the last word.
+        return literals_by_name(merge_in_pieces(literals_pb2.LiteralMap, data[start:end]))
+    return in_order(found)
 
 
 def literal_map_to_flyte_idl(literals: Mapping[str, Literal]) -> literals_pb2.LiteralMap:

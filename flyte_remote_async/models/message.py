@@ -7,7 +7,7 @@ fields that a newer server added are in the bytes and come out of ``to_flyte_idl
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import attrs
 from google.protobuf.message import DecodeError as ProtobufDecodeError
@@ -15,10 +15,7 @@ from google.protobuf.message import Message as ProtobufMessage
 
 from flyte_remote_async.errors import MalformedMessageError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-__all__ = ["MessageValue", "canonical_bytes", "merge_in_pieces", "parse"]
+__all__ = ["MessageValue", "canonical_bytes", "parse"]
 
 M = TypeVar("M", bound=ProtobufMessage)
 
@@ -40,82 +37,6 @@ def parse(message_type: type[M], data: bytes) -> M:
         name = message_type.DESCRIPTOR.full_name
         reason = f"{len(data)} bytes are not a {name}: {error}"
         raise MalformedMessageError(reason) from error
-
-
-def merge_in_pieces(message_type: type[M], data: bytes, piece: int) -> M:
-    """Return the message that bytes hold, parsed in pieces, so that other threads get their turn between them.
-
-    Protobuf defines the concatenation of messages as their merge, so a message may be cut between any two of its
-    fields. One field that is larger than a piece stays whole.
-
-    Args:
-        message_type: Class of the message.
-        data: Its bytes.
-        piece: Bytes of a piece, about.
-
-    Raises:
-        MalformedMessageError: The bytes are not such a message.
-    """
-    message = message_type()
-    start = 0
-    try:
-        for end in _cuts(data, piece):
-            message.MergeFromString(data[start:end])
-            start = end
-    except (ProtobufDecodeError, ValueError):
-        # Protobuf has the last word: it reads old forms (groups) that are not cut here, or says what is wrong.
-        return parse(message_type, data)
-    return message
-
-
-def _cuts(data: bytes, piece: int) -> Iterator[int]:
-    """Yield the ends of pieces: places between two fields, about a piece apart, the last one the end of the data."""
-    position = start = 0
-    while position < len(data):
-        position = _field_end(data, position)
-        if position - start >= piece:
-            yield position
-            start = position
-    if start < len(data):
-        yield position
-
-
-def _field_end(data: bytes, position: int) -> int:
-    tag, position = _varint(data, position)
-    match tag & 7:
-        case 0:
-            _, position = _varint(data, position)
-        case 1:
-            position += 8
-        case 2:
-            length, position = _varint(data, position)
-            position += length
-        case 5:
-            position += 4
-        case wire_type:
-            reason = f"wire type {wire_type} at byte {position}"
-            raise ValueError(reason)
-    if position > len(data):
-        reason = "the message is cut off"
-        raise ValueError(reason)
-    return position
-
-
-def _varint(data: bytes, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        if position >= len(data) or shift > _LONGEST_VARINT:
-            reason = "the message is cut off"
-            raise ValueError(reason)
-        byte = data[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:  # noqa: PLR2004 - the continuation bit
-            return value, position
-        shift += 7
-
-
-_LONGEST_VARINT = 63
 
 
 @attrs.frozen(repr=False)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeVar
 
-import anyio.lowlevel
-import anyio.to_thread
 from google.protobuf.message import Message
 
 from flyte_remote_async.errors import MalformedMessageError, RPCError
-from flyte_remote_async.models.message import merge_in_pieces, parse
+from flyte_remote_async.models.message import parse
+from flyte_remote_async.models.pieces import merge_in_pieces
+from flyte_remote_async.resolver import workers
 
 if TYPE_CHECKING:
     from flyte_remote_async.transport.base import Metadata, Method, Transport
@@ -51,6 +51,17 @@ class Calls:
             MalformedMessageError: The reply is not the message that it should be.
             ClientStateError: The remote is closed, or used from the wrong loop or process.
         """
+        reply = await self.reply(method, request, timeout=timeout)
+        try:
+            if len(reply) <= IN_PLACE_BYTES:
+                return parse(method.response_type, reply)
+            return await workers.beside(merge_in_pieces, method.response_type, reply)
+        except MalformedMessageError as error:
+            reason = f"{method.name}: the reply is malformed: {error}"
+            raise MalformedMessageError(reason) from error
+
+    async def reply(self, method: Method[Q, R], request: Q, *, timeout: float | None = None) -> bytes:
+        """Make one call and return the response as it came, unparsed; arguments and errors as for a call."""
         try:
             reply = await self._transport.unary(
                 method, request.SerializeToString(), timeout=timeout, metadata=self._headers
@@ -58,13 +69,7 @@ class Calls:
         except RPCError as error:
             error.entity = error.entity or subject_of(request)
             raise
-        try:
-            if len(reply.message) <= IN_PLACE_BYTES:
-                return parse(method.response_type, reply.message)
-            return await anyio.to_thread.run_sync(merge_in_pieces, method.response_type, reply.message, IN_PLACE_BYTES)
-        except MalformedMessageError as error:
-            reason = f"{method.name}: the reply is malformed: {error}"
-            raise MalformedMessageError(reason) from error
+        return reply.message
 
 
 def subject_of(request: Message) -> str | None:

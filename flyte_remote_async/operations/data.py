@@ -8,15 +8,19 @@ place where the outputs are stored. When none has them, that is an error.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import anyio
-import anyio.to_thread
 import attrs
 from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
-from flyteidl.core import literals_pb2
 
-from flyte_remote_async.errors import MalformedMessageError, OutputsUnavailableError, RPCError
+from flyte_remote_async.errors import (
+    MalformedMessageError,
+    MissingExtraError,
+    OutputsUnavailableError,
+    RPCError,
+    StorageError,
+)
 from flyte_remote_async.executions.data import ExecutionData
 from flyte_remote_async.models.identifiers import (
     Identifier,
@@ -25,30 +29,29 @@ from flyte_remote_async.models.identifiers import (
     TaskExecutionIdentifier,
     WorkflowExecutionIdentifier,
 )
-from flyte_remote_async.models.literals import literals_by_name
-from flyte_remote_async.models.message import parse
 from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
+from flyte_remote_async.operations.replies import LiteralBytes, read_data
 from flyte_remote_async.operations.tasks import task_group
+from flyte_remote_async.policy.node_kinds import END_NODE, START_NODE
 from flyte_remote_async.storage import signed_urls
 from flyte_remote_async.transport.methods import (
-    CREATE_DOWNLOAD_LOCATION,
     GET_EXECUTION_DATA,
     GET_NODE_EXECUTION_DATA,
     GET_TASK_EXECUTION_DATA,
+    LIST_TASK_EXECUTIONS,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from flyte_remote_async.interface import TypedInterface
     from flyte_remote_async.models.literals import Literal
     from flyte_remote_async.operations.calls import Calls
     from flyte_remote_async.operations.definitions import Definitions
+    from flyte_remote_async.operations.replies import DataReply
+    from flyte_remote_async.storage.objects import StoredObjects
 
 __all__ = ["DataReader"]
-
-# Above this, taking a map apart is done beside the loop.
-_IN_PLACE_BYTES: Final = 256 * 1024
 
 
 @attrs.frozen
@@ -58,12 +61,14 @@ class DataReader:
     Attributes:
         calls: Makes the calls.
         definitions: Knows the interfaces.
+        objects: Gives the stored objects, for outputs that the control plane cannot read itself.
         max_bytes: The most bytes to take from storage for one map.
         timeout: Seconds that connecting to storage and each read may take.
     """
 
     calls: Calls
     definitions: Definitions
+    objects: Callable[[], StoredObjects]
     max_bytes: int
     timeout: float
 
@@ -94,10 +99,19 @@ class DataReader:
         """
         request = node_execution_pb2.NodeExecutionGetDataRequest(id=message.id)
         what = f"node {NodeExecutionIdentifier.from_flyte_idl(message.id)}"
-        # A node without an output location has no outputs: a gate that sleeps, for one.
-        expects = NodePhase(message.closure.phase) in {NodePhase.SUCCEEDED, NodePhase.RECOVERED}
         uri = message.closure.output_uri
-        return await self._read(what, GET_NODE_EXECUTION_DATA, request, of, uri, expects=expects and bool(uri))
+        expects = bool(uri) and _may_have_outputs(message)
+        learn = None if of is not None or message.metadata.is_parent_node else partial(self._task_of, message.id)
+        return await self._read(what, GET_NODE_EXECUTION_DATA, request, of, uri, expects=expects, learn=learn)
+
+    async def _task_of(self, id: Any) -> TypedInterface | None:
+        """Return the interface of the task that a node ran; None when it ran none, or nobody tells."""
+        request = task_execution_pb2.TaskExecutionListRequest(node_execution_id=id, limit=1)
+        try:
+            found = (await self.calls(LIST_TASK_EXECUTIONS, request)).task_executions
+        except (RPCError, MalformedMessageError):
+            return None
+        return await self._interface(Identifier.from_flyte_idl(found[0].id.task_id)) if found else None
 
     async def of_attempt(self, message: task_execution_pb2.TaskExecution) -> ExecutionData:
         """Return the inputs and outputs of an attempt, with their declared types; errors as :meth:`of_execution`."""
@@ -117,11 +131,12 @@ class DataReader:
         uri: str,
         *,
         expects: bool,
+        learn: Callable[[], Awaitable[TypedInterface | None]] | None = None,
     ) -> ExecutionData:
         answers: dict[str, Any] = {}
 
         async def ask() -> None:
-            answers["data"] = await self.calls(method, request)
+            answers["data"] = await read_data(self.calls, method, request)
 
         async def declare() -> None:
             answers["interface"] = await self._interface(of) if isinstance(of, Identifier) else of
@@ -129,7 +144,11 @@ class DataReader:
         async with task_group() as group:
             group.start_soon(ask)
             group.start_soon(declare)
-        data, interface = answers["data"], answers["interface"]
+        data: DataReply = answers["data"]
+        interface: TypedInterface | None = answers["interface"]
+        if interface is None and learn is not None and expects and data.full_outputs.is_empty:
+            # Only the interface can tell "has none" from "could not be read".
+            interface = await learn()
         inputs = await self._inputs(what, data, interface)
         outputs = await self._outputs(what, data, interface, uri, expects=expects)
         return ExecutionData(
@@ -150,22 +169,22 @@ class DataReader:
             return None
 
     async def _inputs(
-        self, what: str, data: Any, interface: TypedInterface | None
+        self, what: str, data: DataReply, interface: TypedInterface | None
     ) -> Mapping[str, Literal] | OutputsUnavailableError:
-        if data.full_inputs.literals or (interface is not None and not interface.inputs):
-            return await _literals(data.full_inputs)
-        if not data.inputs.url:
+        if not data.full_inputs.is_empty or (interface is not None and not interface.inputs):
+            return await data.full_inputs.literals()
+        if not data.message.inputs.url:
             # There is no other source, and entities whose inputs all have defaults are started without any.
             return {}
-        return await self._rescue(f"the inputs of {what}", data.inputs.url, "")
+        return await self._rescue(f"the inputs of {what}", data.message.inputs.url, "")
 
     async def _outputs(
-        self, what: str, data: Any, interface: TypedInterface | None, uri: str, *, expects: bool
+        self, what: str, data: DataReply, interface: TypedInterface | None, uri: str, *, expects: bool
     ) -> Mapping[str, Literal] | OutputsUnavailableError:
         declared_none = interface is not None and not interface.outputs
-        if data.full_outputs.literals or declared_none or not expects:
-            return await _literals(data.full_outputs)
-        return await self._rescue(f"the outputs of {what}", data.outputs.url, uri)
+        if not data.full_outputs.is_empty or declared_none or not expects:
+            return await data.full_outputs.literals()
+        return await self._rescue(f"the outputs of {what}", data.message.outputs.url, uri)
 
     async def _rescue(self, what: str, url: str, uri: str) -> Mapping[str, Literal] | OutputsUnavailableError:
         tried = ["the control plane: OK, and an empty map (its storage failed, or the data is past its read limit)"]
@@ -175,27 +194,33 @@ class DataReader:
             tried.append("a signed URL in the answer: there is none")
         except (OutputsUnavailableError, MalformedMessageError) as error:
             tried.append(f"the signed URL in the answer: {error}")
-        try:
-            if uri:
-                return await self._fetch(await self._sign(uri))
+        if not uri:
             tried.append("the place where they are stored: it is not known")
+            return OutputsUnavailableError(f"{what} cannot be had; tried:", tried=tried)
+        try:
+            return await self._signed(uri)
         except (RPCError, OutputsUnavailableError, MalformedMessageError) as error:
             tried.append(f"{uri} through the data proxy: {error}")
+        try:
+            if await self.objects().reaches(uri):
+                return await _parse(await self.objects().read(uri, limit=self.max_bytes))
+        except (StorageError, MissingExtraError, MalformedMessageError) as error:
+            tried.append(f"{uri} in the store itself: {error}")
         return OutputsUnavailableError(f"{what} cannot be had; tried:", tried=tried)
 
-    async def _sign(self, uri: str) -> str:
-        from flyteidl.service import dataproxy_pb2  # costs 35 ms, and few need it
+    async def _signed(self, uri: str) -> Mapping[str, Literal]:
+        from flyte_remote_async.operations.objects import sign_with  # few need it
 
-        # The RPC is deprecated, and the only one that signs any location.
-        request = dataproxy_pb2.CreateDownloadLocationRequest(native_url=uri)
-        return str((await self.calls(CREATE_DOWNLOAD_LOCATION, request)).signed_url)
+        return await self._fetch(await sign_with(self.calls)(uri))
 
     async def _fetch(self, url: str) -> Mapping[str, Literal]:
-        data = await signed_urls.read(url, limit=self.max_bytes, timeout=self.timeout)
-        return await _literals(await anyio.to_thread.run_sync(parse, literals_pb2.LiteralMap, data))
+        return await _parse(await signed_urls.read(url, limit=self.max_bytes, timeout=self.timeout))
 
 
-async def _literals(message: literals_pb2.LiteralMap) -> Mapping[str, Literal]:
-    if message.ByteSize() <= _IN_PLACE_BYTES:
-        return literals_by_name(message)
-    return await anyio.to_thread.run_sync(literals_by_name, message)
+async def _parse(data: bytes) -> Mapping[str, Literal]:
+    return await LiteralBytes(data, 0, len(data)).literals()
+
+
+def _may_have_outputs(node: node_execution_pb2.NodeExecution) -> bool:
+    ended_well = NodePhase(node.closure.phase) in {NodePhase.SUCCEEDED, NodePhase.RECOVERED}
+    return ended_well and (node.metadata.spec_node_id or node.id.node_id) not in {START_NODE, END_NODE}

@@ -21,7 +21,6 @@ from flyte_remote_async.errors import (
     DeadlineExceededError,
     FailedPreconditionError,
     InternalError,
-    InvalidInputsError,
     MalformedMessageError,
     NotFoundError,
     RPCCancelledError,
@@ -31,16 +30,17 @@ from flyte_remote_async.errors import (
 )
 from flyte_remote_async.models.identifiers import Identifier, ResourceType, WorkflowExecutionIdentifier
 from flyte_remote_async.models.phases import WorkflowPhase
-from flyte_remote_async.operations.inputs import encode_inputs, problems_of
+from flyte_remote_async.operations.inputs import Inputs, problems_of
 from flyte_remote_async.policy.names import RANDOM_BYTES, execution_name, problem_of_name
 from flyte_remote_async.transport.methods import CREATE_EXECUTION, TERMINATE_EXECUTION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from flyteidl.core import literals_pb2
 
     from flyte_remote_async.entities import FlyteLaunchPlan
+    from flyte_remote_async.literals import Context
     from flyte_remote_async.models.options import LaunchOptions
     from flyte_remote_async.operations.calls import Calls
     from flyte_remote_async.operations.definitions import Definitions
@@ -62,11 +62,19 @@ _AMBIGUOUS: Final = (
 
 @attrs.frozen
 class Launcher:
-    """Launches and terminates executions."""
+    """Launches and terminates executions.
+
+    Attributes:
+        calls: Makes the calls.
+        reader: Reads what was launched.
+        definitions: Knows launch plans.
+        context_in: Returns what the conversion of inputs may use, for a project and domain.
+    """
 
     calls: Calls
     reader: Reader
     definitions: Definitions
+    context_in: Callable[[str, str], Context]
 
     async def launch(
         self,
@@ -100,7 +108,8 @@ class Launcher:
         if id is not None and problem is not None:
             reason = f"an execution cannot be called {id.name!r}: {problem}"
             raise ValueError(reason)
-        literals = await self._check(entity, inputs, hints)
+        place = (id.project, id.domain) if id else (project, domain)
+        literals = await self._check(entity, inputs, hints, self.context_in(*place))
         if id is None:
             id = WorkflowExecutionIdentifier(project, domain, execution_name(secrets.token_bytes(RANDOM_BYTES)))
         else:
@@ -114,26 +123,33 @@ class Launcher:
         return await self._create(request, id)
 
     async def _check(
-        self, entity: FlyteTask | FlyteWorkflow | FlyteLaunchPlan, inputs: Mapping[str, Any], hints: Mapping[str, Any]
+        self,
+        entity: FlyteTask | FlyteWorkflow | FlyteLaunchPlan,
+        inputs: Mapping[str, Any],
+        hints: Mapping[str, Any],
+        context: Context,
     ) -> literals_pb2.LiteralMap:
         what = str(entity.id)
-        if isinstance(entity, FlyteTask):
+        if isinstance(entity, (FlyteTask, FlyteWorkflow)):
             declared = entity.interface.inputs
-            missing = {
-                name: f"it is missing, and a task has no default inputs; its type is {variable.type}"
-                for name, variable in declared.items()
-                if name not in inputs
-            }
-            return await encode_inputs(what, declared, inputs, hints, missing)
+        else:
+            declared = {name: parameter.var for name, parameter in entity.expected_inputs.items()}
+        ready = Inputs(what, declared, inputs, hints, context)
         if isinstance(entity, FlyteWorkflow):
             # What the workflow alone tells is told before anything is read; what is required, its launch plan tells.
-            literals = await encode_inputs(what, entity.interface.inputs, inputs, hints)
-            problems = problems_of(await self._default_launch_plan(entity), inputs)
-            if problems:
-                raise InvalidInputsError(what, problems)
-            return literals
-        declared = {name: parameter.var for name, parameter in entity.expected_inputs.items()}
-        return await encode_inputs(what, declared, inputs, hints, problems_of(entity, inputs))
+            await ready.check()
+            await ready.check(problems_of(await self._default_launch_plan(entity), inputs))
+        elif isinstance(entity, FlyteTask):
+            await ready.check(
+                {
+                    name: f"it is missing, and a task has no default inputs; its type is {variable.type}"
+                    for name, variable in declared.items()
+                    if name not in inputs
+                }
+            )
+        else:
+            await ready.check(problems_of(entity, inputs))
+        return await ready.stored()
 
     async def _default_launch_plan(self, workflow: FlyteWorkflow) -> FlyteLaunchPlan:
         try:

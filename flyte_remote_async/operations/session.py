@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import anyio
 import anyio.to_thread
+import attrs
 
 from flyte_remote_async.errors import ConfigError
 from flyte_remote_async.policy.retry import RetryPolicy
@@ -20,10 +21,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flyte_remote_async.config import Config
+    from flyte_remote_async.literals import Context, Types
+    from flyte_remote_async.literals.access import Objects
     from flyte_remote_async.operations.data import DataReader
     from flyte_remote_async.operations.definitions import Definitions
     from flyte_remote_async.operations.fetch import Fetcher
     from flyte_remote_async.operations.launch import Launcher
+    from flyte_remote_async.storage.objects import StoredObjects
     from flyte_remote_async.transport.base import Transport
 
 __all__ = ["Session", "open_session"]
@@ -38,6 +42,7 @@ class Session:
     Args:
         config: How it was set up.
         transport: The way to the control plane.
+        types: The user's own types.
 
     Attributes:
         calls: Makes typed calls over it.
@@ -45,7 +50,7 @@ class Session:
         closing: Is set when the remote is closed, for those who wait between two calls.
     """
 
-    def __init__(self, config: Config, transport: Transport) -> None:
+    def __init__(self, config: Config, transport: Transport, types: Types | None = None) -> None:
         from flyte_remote_async.operations.calls import Calls
         from flyte_remote_async.operations.reading import Reader
 
@@ -55,6 +60,7 @@ class Session:
         self.reader = Reader(self.calls)
         # Not anyio's: making one imports its backend, and a program that never waits need not pay for that.
         self.closing = asyncio.Event()
+        self._types = types
 
     @functools.cached_property
     def reads(self) -> anyio.CapacityLimiter:
@@ -80,22 +86,72 @@ class Session:
         """Reads inputs and outputs."""
         from flyte_remote_async.operations.data import DataReader
 
-        return DataReader(self.calls, self.definitions, self.config.max_message_bytes, self.config.timeouts.data)
+        config = self.config
+        limits = (config.max_message_bytes, config.timeouts.data)
+        return DataReader(self.calls, self.definitions, lambda: self.objects, *limits)
 
     @functools.cached_property
     def launcher(self) -> Launcher:
         """Launches and terminates."""
         from flyte_remote_async.operations.launch import Launcher
 
-        return Launcher(self.calls, self.reader, self.definitions)
+        return Launcher(self.calls, self.reader, self.definitions, self.context_in)
+
+    @functools.cached_property
+    def objects(self) -> StoredObjects:
+        """Reads and writes stored objects."""
+        from flyte_remote_async.operations.objects import stored_objects
+
+        return stored_objects(self.config, self.calls)
+
+    @functools.cached_property
+    def context(self) -> Context:
+        """What the conversion of values may use."""
+        from flyte_remote_async.literals.context import Context
+        from flyte_remote_async.literals.types import NO_TYPES
+
+        # Most values need no storage, so it is not even imported before one does.
+        objects = cast("Objects", _Late(lambda: self.objects))
+        return Context(objects=objects, types=self._types or NO_TYPES)
+
+    def context_in(self, project: str, domain: str) -> Context:
+        """Return what the conversion of the inputs of a launch may use: its files go to its project and domain."""
+
+        def objects() -> StoredObjects:
+            from flyte_remote_async.operations.objects import locate_in
+
+            return self.objects.storing_with(locate_in(self.calls, project, domain, self.config.org or ""))
+
+        return attrs.evolve(self.context, objects=cast("Objects", _Late(objects)))
+
+    async def aclose(self) -> None:
+        """Close what is open."""
+        try:
+            await self.transport.aclose()
+        finally:
+            if "objects" in self.__dict__:
+                await self.objects.aclose()
 
 
-async def open_session(config: Config, channel: Callable[[], Transport] | None) -> Session:
+class _Late:
+    """Stands for an object that is made when it is first used."""
+
+    def __init__(self, make: Callable[[], object]) -> None:
+        self._made = functools.cache(make)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._made(), name)
+
+
+async def open_session(config: Config, channel: Callable[[], Transport] | None, types: Types | None = None) -> Session:
     """Return the parts of a remote; nothing is sent yet.
 
     Args:
         config: How to set it up.
         channel: Makes a channel of another kind than gRPC's, such as the devserver's in-process one.
+        types: The user's own types.
 
     Raises:
         ConfigError: The configuration cannot be used.
@@ -120,7 +176,7 @@ async def open_session(config: Config, channel: Callable[[], Transport] | None) 
             policy=policy,
             max_message_bytes=config.max_message_bytes,
         )
-    return Session(config, transport)
+    return Session(config, transport, types)
 
 
 async def _tls(config: Config) -> TLSOptions:

@@ -14,7 +14,7 @@ kinds apart was read off recordings of Flyte 1.16.8:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -23,10 +23,10 @@ from flyte_remote_async.models.phases import NodeKind
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Evidence", "kind_of"]
+__all__ = ["END_NODE", "START_NODE", "Evidence", "kind_of"]
 
-START_NODE = "start-node"
-END_NODE = "end-node"
+START_NODE: Final = "start-node"
+END_NODE: Final = "end-node"
 
 
 @attrs.frozen(kw_only=True)

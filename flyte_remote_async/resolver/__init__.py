@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from flyte_remote_async.models.turns import IN_PLACE_BYTES
 from flyte_remote_async.resolver.item import LiteralItem
 from flyte_remote_async.resolver.resolver import LiteralsResolver
 from flyte_remote_async.resolver.source import LoadedLiterals, Loader
-from flyte_remote_async.resolver.values import IN_PLACE_BYTES
+from flyte_remote_async.resolver.workers import ProcessWork
 
-__all__ = ["IN_PLACE_BYTES", "LiteralItem", "LiteralsResolver", "LoadedLiterals", "Loader"]
+__all__ = ["IN_PLACE_BYTES", "LiteralItem", "LiteralsResolver", "LoadedLiterals", "Loader", "ProcessWork"]

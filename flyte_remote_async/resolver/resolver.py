@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from flyteidl.core import interface_pb2, literals_pb2
 
+    from flyte_remote_async.literals import Context, Types
+    from flyte_remote_async.literals.access import Objects
     from flyte_remote_async.resolver.source import Loader
 
 __all__ = ["LiteralsResolver"]
@@ -37,7 +39,9 @@ class LiteralsResolver(Values):
     Args:
         literals: The literals by name.
         variable_map: The declared variables by name, whose types say what the values are.
-        ctx: Taken for the sake of flytekit's signature; nothing here needs a context.
+        ctx: Taken for the sake of flytekit's signature; nothing of it is used.
+        context: What decoding may use: stored objects, types of one's own, pickles; a remote gives its own to the
+            resolvers of its executions.
 
     Raises:
         ValueError: ``literals`` is None.
@@ -54,9 +58,12 @@ class LiteralsResolver(Values):
         literals: Mapping[str, Literal | literals_pb2.Literal],
         variable_map: Mapping[str, Variable | interface_pb2.Variable] | None = None,
         ctx: object = None,
+        *,
+        context: Context | None = None,
     ) -> None:
         del ctx
-        self._begin(Source.given(_literals(literals), None if variable_map is None else _variables(variable_map)))
+        variables = None if variable_map is None else _variables(variable_map)
+        self._begin(Source.given(_literals(literals), variables), None, context)
 
     @classmethod
     def lazy(
@@ -65,6 +72,7 @@ class LiteralsResolver(Values):
         *,
         what: str,
         type_hints: Mapping[str, Any] | None = None,
+        context: Context | None = None,
     ) -> Self:
         """Return a resolver that brings its literals when a value is first awaited.
 
@@ -73,23 +81,41 @@ class LiteralsResolver(Values):
                 made again at the next await, one that is cancelled by the next of those who wait.
             what: What the literals are, for errors, such as ``"outputs of flytesnacks/development/abc"``.
             type_hints: Python types by name, as for :meth:`update_type_hints`.
+            context: What decoding may use.
         """
         resolver = cls.__new__(cls)
-        cls._begin(resolver, Source(what, loader), type_hints)
+        cls._begin(resolver, Source(what, loader), type_hints, context)
         return resolver
 
     @classmethod
     def from_flyte_idl(
-        cls, literal_map: literals_pb2.LiteralMap, variable_map: interface_pb2.VariableMap | None = None
+        cls,
+        literal_map: literals_pb2.LiteralMap,
+        variable_map: interface_pb2.VariableMap | None = None,
+        *,
+        allow_pickle: bool = False,
+        types: Types | None = None,
+        objects: Objects | None = None,
+        type_hints: Mapping[str, Any] | None = None,
+        context: Context | None = None,
     ) -> Self:
-        """Return the resolver of protobuf messages.
+        """Return the resolver of protobuf messages; no remote is needed.
 
         Args:
             literal_map: The literals.
             variable_map: The declared variables, where they are known.
+            allow_pickle: Whether pickles may be loaded: only for data whose writer you trust with your machine.
+            types: Types of one's own.
+            objects: Stored objects, for files, tables and offloaded literals; without them these are named, not read.
+            type_hints: Python types by name, as for :meth:`update_type_hints`.
+            context: All that decoding may use, in place of the three above.
         """
         variables = None if variable_map is None else variables_by_name(variable_map)
-        return cls(literals_by_name(literal_map), variables)
+        if context is None and (allow_pickle or types is not None or objects is not None):
+            context = _context(objects, types, allow_pickle=allow_pickle)
+        resolver = cls(literals_by_name(literal_map), variables, context=context)
+        resolver.update_type_hints(type_hints or {})
+        return resolver
 
     @classmethod
     def fromkeys(cls, names: Iterable[str], value: Any = None) -> Self:
@@ -216,6 +242,7 @@ class LiteralsResolver(Values):
         resolver.__dict__.update(
             _source=self._source,
             _hints=dict(self._hints),
+            _context=self._context,
             _own=None if self._own is None else dict(self._own),
             _decoded={name: list(values) for name, values in self._decoded.items()},
         )
@@ -246,6 +273,12 @@ class LiteralsResolver(Values):
         import html  # only notebooks ask for it
 
         return f"<pre>{html.escape(repr(self))}</pre>"
+
+
+def _context(objects: Objects | None, types: Types | None, *, allow_pickle: bool) -> Context:
+    from flyte_remote_async.literals import Context, Types  # a program that decodes nothing need not import it
+
+    return Context(objects=objects, allow_pickle=allow_pickle, types=types or Types())
 
 
 def _literals(given: Mapping[str, Literal | literals_pb2.Literal] | None) -> dict[str, Literal]:

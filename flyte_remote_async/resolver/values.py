@@ -5,24 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import anyio
-from anyio import to_thread
+import attrs
 
-from flyte_remote_async.errors import DecodeError, LiteralError, MissingLiteralError
+from flyte_remote_async.errors import DecodeError, FlyteRemoteError, LiteralError, MissingLiteralError
 from flyte_remote_async.models.literals import Literal, Variable
 from flyte_remote_async.resolver.item import LiteralItem
+from flyte_remote_async.resolver.workers import beside, imported
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from flyte_remote_async.literals.context import Context
+    from flyte_remote_async.models.types import LiteralType
     from flyte_remote_async.resolver.source import Source
 
-__all__ = ["IN_PLACE_BYTES", "MISSING", "Values"]
-
-IN_PLACE_BYTES: Final = 64 * 1024
-"""Up to this many bytes a literal is decoded in place; a larger one in a worker thread, beside the event loop.
-
-A list of 64 KiB has about 5,000 integers, which take some milliseconds.
-"""
+__all__ = ["MISSING", "Values"]
 
 MISSING: Final = object()
 
@@ -30,8 +27,9 @@ MISSING: Final = object()
 class Values:
     """The part of a resolver that awaits."""
 
-    def _begin(self, source: Source, type_hints: Mapping[str, Any] | None = None) -> None:
+    def _begin(self, source: Source, type_hints: Mapping[str, Any] | None, context: Context | None) -> None:
         self._source = source
+        self._context = context
         self._hints: dict[str, Any] = dict(type_hints or {})
         # Entries of its own over the literals, as the UserDict of the reference has them; None until they are there.
         self._own: dict[str, Any] | None = None
@@ -60,16 +58,20 @@ class Values:
     def __getitem__(self, key: str) -> LiteralItem:
         return LiteralItem(self, key)
 
-    async def get(self, attr: str, as_type: Any = None) -> Any:
+    async def get(self, attr: str, as_type: Any = None, *, allow_pickle: bool = False) -> Any:
         """Return one value.
 
         Args:
             attr: Its name.
-            as_type: The Python type that is wanted; without it the type hint counts, then the declared type.
+            as_type: The Python type that is wanted; without it the type hint counts, then the declared type. A frame
+                of pandas, polars or arrow is read at once; a file or table without one is a handle.
+            allow_pickle: Whether this value may be loaded if it is a pickle, which runs code that its writer chose.
 
         Raises:
             MissingLiteralError: There is no such name.
             DecodeError: The value cannot be read so, or nothing says what type it has.
+            UntrustedPickleError: It is a pickle, which is not allowed.
+            StorageError: What it needs from storage cannot be had.
         """
         await self.load()
         hint = self._hints.get(attr) if as_type is None else as_type
@@ -82,9 +84,12 @@ class Values:
         if value is not MISSING:
             return value
         try:
-            decoded = await self._decode(attr, literal, hint)
+            decoded = await self._decode(attr, literal, hint, allow_pickle=allow_pickle)
         except LiteralError as error:
             raise error.named(attr) from error.__cause__
+        except FlyteRemoteError as error:
+            error.add_note(f"it is needed for the value {attr!r}")
+            raise
         value = self._cached(attr, hint)
         if value is not MISSING:  # another task was faster, and values are shared
             return value
@@ -95,43 +100,54 @@ class Values:
         found = (value for known, value in self._decoded.get(name, ()) if known is hint or known == hint)
         return next(found, MISSING)
 
-    async def _decode(self, name: str, literal: Literal, hint: Any) -> Any:
+    async def _decode(self, name: str, literal: Literal, hint: Any, *, allow_pickle: bool) -> Any:
         variable = (self._source.variables or {}).get(name)
         if variable is None and hint is None and not self._source.reads_undeclared:
             reason = "nothing declares its type: give as_type, or a type hint"
             raise DecodeError(reason, kind=literal.kind)
-        from flyte_remote_async.literals import decode  # a program that decodes nothing need not import it
+        # A program that decodes nothing need not import it; importing takes longer than most decoding.
+        await imported("flyte_remote_async.literals.resolve")
+        from flyte_remote_async.literals.context import PLAIN
+        from flyte_remote_async.literals.resolve import read
 
+        context = self._context or PLAIN
+        if allow_pickle:
+            context = attrs.evolve(context, allow_pickle=True)
         declared = None if variable is None else variable.type
-        if len(literal.serialize_to_string()) <= IN_PLACE_BYTES:
-            return decode(literal, declared, hint)
-        # Nothing in the thread waits or has effects, so a cancelled caller need not wait for it.
-        limiter = anyio.CapacityLimiter(1)
-        return await to_thread.run_sync(decode, literal, declared, hint, limiter=limiter, abandon_on_cancel=True)
+        return await read(literal, declared, hint, context=context, run=_run)
 
-    async def all(self, types: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return all values by name.
+    async def all(self, types: Mapping[str, Any] | None = None, *, allow_pickle: bool = False) -> dict[str, Any]:
+        """Return all values by name; they are brought and decoded side by side.
 
         Args:
             types: Python types by name, for this call.
+            allow_pickle: Whether pickles among them may be loaded, as for :meth:`get`.
 
         Raises:
             DecodeError: A value cannot be read. The others were tried all the same, and are cached; where several
-                fail, the error is the first one, with the others as notes.
+                fail, the error is the one of the first name, with the others as notes.
+            StorageError: What a value needs from storage cannot be had; likewise.
         """
         await self.load()
         values: dict[str, Any] = {}
-        failed: list[LiteralError] = []
-        for name in tuple(self._entries):
+        failed: dict[str, Exception] = {}
+
+        async def one(name: str) -> None:
             try:
-                values[name] = await self.get(name, (types or {}).get(name))
-            except LiteralError as error:
-                failed.append(error)
+                values[name] = await self.get(name, (types or {}).get(name), allow_pickle=allow_pickle)
+            except Exception as error:  # noqa: BLE001 - raised below, out of the group
+                failed[name] = error
+
+        names = tuple(self._entries)
+        async with anyio.create_task_group() as group:
+            for name in names:
+                group.start_soon(one, name)
         if failed:
-            for other in failed[1:]:
-                failed[0].add_note(f"and also: {other}")
-            raise failed[0]
-        return values
+            first, *others = (failed[name] for name in names if name in failed)
+            for other in others:
+                first.add_note(f"and also: {other}")
+            raise first
+        return {name: values[name] for name in names}
 
     async def values(self) -> list[Any]:
         """Return all values, in the order of their names; raises as :meth:`all`."""
@@ -168,3 +184,12 @@ class Values:
         if missing:
             raise MissingLiteralError(missing[0], tuple(values))
         return tuple(values[name] for name in outputs)
+
+
+async def _run(literal: Literal, declared: LiteralType | None, hint: Any, context: Context) -> Any:
+    """Decode a literal: a small one here, a large one beside the loop."""
+    from flyte_remote_async.literals.convert import decode
+
+    if len(literal.serialize_to_string()) <= context.in_place_bytes:
+        return decode(literal, declared, hint, context)
+    return await beside(decode, literal, declared, hint, context)

@@ -172,6 +172,17 @@ async def test_every_snapshot_pickles_compares_and_shows_itself() -> None:
             assert json.loads(json.dumps(execution.to_dict()))["name"] == name
 
 
+async def test_a_node_without_outputs_has_none_whether_its_interface_is_known_or_not() -> None:
+    async with recorded_server() as server, remote_of(server) as (remote, ledger):
+        empty = await remote.execution(LABELS["more.empty"]).sync(sync_nodes=True, attempts=False)
+        ledger.clear()
+        assert await empty.node_executions["n0"].outputs.all() == {}
+        assert ledger.counts == {"GetNodeExecutionData": 1, "ListTaskExecutions": 1, "GetTask": 1}
+        deep = await remote.execution(LABELS["more.deep"]).sync(sync_nodes=True)
+        start = deep.node_executions["n0"].subworkflow_node_executions["n0-0-start-node"]
+        assert await start.outputs.all() == {}
+
+
 @pytest.mark.parametrize(
     ("label", "expected"),
     [

@@ -36,6 +36,7 @@ SPECIAL: dict[type[FlyteRemoteError], tuple[tuple[Any, ...], dict[str, Any]]] = 
     ),
     errors.OutputsUnavailableError: (("no outputs; tried:",), {"tried": ["this", "that"]}),
     errors.MissingLiteralError: (("o1", ["o0", "p"]), {}),
+    errors.UntrustedPickleError: (("s3://bucket/key",), {"kind": "blob", "expected": "Model"}),
     errors.InvalidInputsError: (("task p/d/t:v1", {"a": "is missing", "b": "is unknown"}), {}),
 }
 

@@ -39,7 +39,7 @@ class Point:
 
 
 POINT = encode(Point(1, 2.0), STRUCT, Point)
-FILE = Literal.from_flyte_idl(literals_pb2.Literal(scalar=literals_pb2.Scalar(blob=literals_pb2.Blob(uri="s3://b/k"))))
+FILE = Literal.from_flyte_idl(literals_pb2.Literal(scalar=literals_pb2.Scalar(blob=literals_pb2.Blob())))
 LITERALS = {"o10": encode(10, INTEGER), "o2": encode([1, 2], INTS), "o1": encode("a", STRING), "p": POINT}
 VARIABLES = {
     "o10": Variable.of(INTEGER),
@@ -146,7 +146,7 @@ async def test_a_missing_name_fails_when_it_is_awaited(error: type[Exception]) -
 
 async def test_a_value_that_cannot_be_read_fails_alone() -> None:
     resolver = LiteralsResolver(LITERALS | {"bad": FILE, "worse": FILE}, VARIABLES | {"bad": Variable.of(BLOB)})
-    with pytest.raises(DecodeError, match="cannot decode bad: a blob literal as blob") as caught:
+    with pytest.raises(DecodeError, match="cannot decode bad: a blob literal as FlyteFile: it has no uri") as caught:
         await resolver.all()
     assert caught.value.variable == "bad"
     assert "worse" in "".join(caught.value.__notes__)

@@ -26,6 +26,7 @@ from flyte_remote_async.entities import FlyteTask, FlyteWorkflow
 from flyte_remote_async.errors import DetachedError, FlyteAssertion, MalformedMessageError, OutputsUnavailableError
 from flyte_remote_async.executions.data import ExecutionData
 from flyte_remote_async.interface import TypedInterface
+from flyte_remote_async.literals.context import PLAIN
 from flyte_remote_async.policy.sync_plan import Coverage
 from tests.support.messages import messages
 from tests.support.recordings import load
@@ -67,6 +68,8 @@ def members_of(cls: type[Any]) -> list[str]:
 
 class Somewhere:
     """A remote that answers what a snapshot asks of it when nothing is sent."""
+
+    context = PLAIN
 
     def console_url(self, id: Any) -> str:
         return f"https://flyte.example.com/{id.name}"

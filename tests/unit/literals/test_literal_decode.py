@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 import enum
 import pickle
-from typing import Annotated, Any, NewType
+from typing import Annotated, Any, Generic, NewType, TypeVar
 
 import msgpack
 import pytest
@@ -14,9 +14,11 @@ from flyteidl.core import literals_pb2, types_pb2
 from google.protobuf import duration_pb2, struct_pb2, timestamp_pb2
 
 from flyte_remote_async.errors import DecodeError
-from flyte_remote_async.literals import decode
+from flyte_remote_async.literals import FlyteFile, StructuredDataset, decode
+from flyte_remote_async.literals.failures import FlyteError
 from flyte_remote_async.models.literals import Literal, LiteralType
 
+T = TypeVar("T")
 INTEGER = types_pb2.LiteralType(simple=types_pb2.INTEGER)
 STRING = types_pb2.LiteralType(simple=types_pb2.STRING)
 STRUCT = types_pb2.LiteralType(simple=types_pb2.STRUCT)
@@ -54,6 +56,11 @@ class Picky:
 
     def __post_init__(self) -> None:
         raise RuntimeError("never")
+
+
+@dataclasses.dataclass
+class Box(Generic[T]):
+    item: T
 
 
 UserId = NewType("UserId", int)
@@ -255,6 +262,7 @@ def test_a_json_schema_may_contain_itself() -> None:
         (primitive(integer=1), complex, "no rule"),
         (primitive(integer=1), "int", "not a type"),
         (primitive(integer=1), 5, "not a type"),
+        (primitive(integer=1), [int], "not a type"),
         (primitive(integer=1), tuple[int], "another kind"),
         (primitive(string_value="red"), str | Color, "several"),
         (collection(), list[int] | list[str], "several"),
@@ -270,6 +278,19 @@ def test_says_what_does_not_fit(literal: literals_pb2.Literal, hint: Any, words:
     assert words in str(error)
     assert error.kind
     assert error.expected
+
+
+def test_parameters_that_cannot_be_hashed_are_no_obstacle() -> None:
+    note = Annotated[int, {"not": "hashable"}]
+    assert decode(packed({"a": [1]}), STRUCT, dict[str, list[note]]) == {"a": [1]}
+    assert decode(packed({"item": 1}), STRUCT, Box[note]) == Box(1)
+    assert decode(packed([[1]]), None, list[tuple[note, ...]]) == [(1,)]
+
+
+def test_a_class_that_cannot_be_looked_up_is_named_alone() -> None:
+    error = fails(packed({"field": 1}), STRUCT, Unresolved)
+    assert error.path == ""
+    assert error.expected == "Unresolved"
 
 
 def test_the_choices_of_a_literal_hint_give_its_type() -> None:
@@ -302,29 +323,34 @@ def test_a_missing_field_is_named() -> None:
 
 
 _BLOB = literals_pb2.Literal(scalar=literals_pb2.Scalar(blob=literals_pb2.Blob(uri="s3://b/k")))
+_SCHEMA = literals_pb2.Literal(scalar=literals_pb2.Scalar(schema=literals_pb2.Schema(uri="s3://b/k")))
+_TABLE = literals_pb2.Literal(
+    scalar=literals_pb2.Scalar(structured_dataset=literals_pb2.StructuredDataset(uri="s3://b/k"))
+)
+_ERROR = literals_pb2.Literal(scalar=literals_pb2.Scalar(error=types_pb2.Error(message="m")))
 
 
 @pytest.mark.parametrize(
     ("literal", "kind"),
+    [(_BLOB, "blob"), (_SCHEMA, "schema"), (_TABLE, "structured_dataset"), (_ERROR, "error"), (OFFLOADED, "offloaded")],
+)
+@pytest.mark.parametrize("declared", [INTEGER, INT_OR_STR])
+def test_a_literal_of_another_kind_says_its_kind(literal: literals_pb2.Literal, kind: str, declared: Any) -> None:
+    assert fails(literal, declared).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("literal", "value"),
     [
-        (_BLOB, "blob"),
-        (literals_pb2.Literal(scalar=literals_pb2.Scalar(schema=literals_pb2.Schema(uri="s3://b/k"))), "schema"),
-        (
-            literals_pb2.Literal(
-                scalar=literals_pb2.Scalar(structured_dataset=literals_pb2.StructuredDataset(uri="s3://b/k"))
-            ),
-            "structured_dataset",
-        ),
-        (literals_pb2.Literal(scalar=literals_pb2.Scalar(error=types_pb2.Error(message="m"))), "error"),
-        (OFFLOADED, "offloaded"),
+        (_BLOB, FlyteFile("s3://b/k")),
+        (_SCHEMA, StructuredDataset(None, "s3://b/k")),
+        (_TABLE, StructuredDataset(None, "s3://b/k")),
+        (_ERROR, FlyteError("m")),
     ],
 )
-@pytest.mark.parametrize("declared", [None, types_pb2.LiteralType(blob=types_pb2.BlobType()), INTEGER, INT_OR_STR])
-def test_a_kind_without_a_rule_is_refused_alone(literal: literals_pb2.Literal, kind: str, declared: Any) -> None:
-    error = fails(literal, declared)
-    assert error.kind == kind
-    assert declared is INT_OR_STR or "get_literal" in str(error)
-    assert decode(collection(primitive(integer=1)), None) == [1]
+def test_stored_values_need_no_type_to_be_named(literal: literals_pb2.Literal, value: Any) -> None:
+    assert decode(literal) == value
+    assert decode(collection(literal)) == [value]
 
 
 @pytest.mark.parametrize(
@@ -333,7 +359,7 @@ def test_a_kind_without_a_rule_is_refused_alone(literal: literals_pb2.Literal, k
         (types_pb2.LiteralType(), "a type with nothing in it"),
         (types_pb2.LiteralType(simple=types_pb2.BINARY), "binary"),
         (types_pb2.LiteralType(simple=42), "simple type 42"),  # type: ignore[arg-type]
-        (types_pb2.LiteralType(blob=types_pb2.BlobType()), "blob"),
+        (types_pb2.LiteralType(collection_type=types_pb2.LiteralType()), "list of a type with nothing in it"),
     ],
 )
 def test_a_type_without_a_rule_is_named(declared: types_pb2.LiteralType, words: str) -> None:

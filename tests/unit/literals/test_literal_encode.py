@@ -12,7 +12,7 @@ import pytest
 from flyteidl.core import literals_pb2, types_pb2
 
 from flyte_remote_async.errors import EncodeError
-from flyte_remote_async.literals import decode, encode
+from flyte_remote_async.literals import FlyteError, FlyteFile, decode, encode
 from flyte_remote_async.models.literals import LiteralType
 
 if TYPE_CHECKING:
@@ -173,7 +173,11 @@ def test_times_are_written_in_utc() -> None:
         (5, point_type(), None, "as Point: got 5"),
         ("x", OPTIONAL, None, "as int | None: got 'x'"),
         ([], LISTS, None, "several types of the union: list[int], list[str]"),
-        ("s3://b/k", BLOB, None, "a Literal can be passed"),
+        (5, BLOB, None, "got 5 (int)"),
+        (FlyteFile("s3://b/\ud800"), BLOB, None, "surrogates"),
+        ({"\ud800": 1}, MAP, None, "surrogates"),
+        (FlyteError(5), types_pb2.LiteralType(simple=types_pb2.ERROR), None, "protobuf does not take it"),  # type: ignore[arg-type]
+        ("folder/k", BLOB, None, "has to be stored first"),
         (1, INTEGER, complex, "no rule"),
         (1, INTEGER, str, "declared type is int"),
         ((1, 2), INTS, tuple[int, int], "declared type is list[int]"),
@@ -270,7 +274,12 @@ def test_without_a_hint_the_declared_fields_count() -> None:
     fields["color"].CopyFrom(ENUM)
     fields["at"].CopyFrom(DATETIME)
     fields["maybe"].CopyFrom(OPTIONAL)
-    value = {"points": [Point(1, 2)], "by_name": {"a": {"x": 1, "y": 2}}, "color": Color.RED, "at": dt.date(2020, 1, 1)}
+    value = {
+        "points": [Point(1, 2)],
+        "by_name": {"a": {"x": 1, "y": 2.0}},
+        "color": Color.RED,
+        "at": dt.date(2020, 1, 1),
+    }
     written = payload(encode(value, declared))
     assert written == {
         "points": [{"x": 1, "y": 2.0}],
@@ -280,6 +289,7 @@ def test_without_a_hint_the_declared_fields_count() -> None:
     }
     assert type(written["points"][0]["y"]) is float
     assert refused(value | {"color": "blue"}, declared).path == ".color"
+    assert refused(value | {"by_name": {"a": {"x": 1, "y": 2}}}, declared).path == ".by_name['a'].y"
     assert refused(value | {"maybe": "1"}, declared).path == ".maybe"
 
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import decimal  # noqa: TC003 - annotations are read when the test runs
 import enum
-from typing import Any
+import uuid  # noqa: TC003 - likewise
+from typing import Any, Generic, NamedTuple, TypedDict, TypeVar
 
+import attrs
 import pytest
 from flyteidl.core import literals_pb2, types_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flyte_remote_async.literals import decode, encode
+from flyte_remote_async.literals import FlyteDirectory, FlyteFile, StructuredDataset, decode, encode
+
+T = TypeVar("T")
 
 
 class Color(enum.Enum):
@@ -185,3 +190,114 @@ def test_naive_times_are_utc(value: dt.date) -> None:
     literal = encode(value, declared)
     assert decode(literal, declared) == dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
     assert decode(literal, declared, dt.date) == dt.date(2020, 1, 1)
+
+
+# --- other classes ----------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Span:
+    start: int
+    stop: int | None = None
+
+
+class Movie(TypedDict):
+    title: str
+    tags: list[str]
+
+
+class Pair(NamedTuple):
+    left: int
+    right: str
+
+
+@dataclasses.dataclass
+class Box(Generic[T]):
+    item: T
+    others: list[T]
+
+
+@dataclasses.dataclass
+class Shelf:
+    span: Span
+    movie: Movie
+    pair: Pair
+    box: Box[Pair]
+    file: FlyteFile
+    folder: FlyteDirectory
+    table: StructuredDataset
+    price: decimal.Decimal
+    id: uuid.UUID
+    at: dt.time
+
+
+_uris = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1).map(lambda key: f"s3://b/{key}")
+_spans = st.builds(Span, st.integers(-(2**63), 2**64 - 1), st.none() | st.integers(0, 9))
+_pairs = st.builds(Pair, st.integers(0, 9), st.text())
+_files = st.builds(FlyteFile, _uris, metadata=st.dictionaries(st.text(), st.text(), max_size=2))
+_tables = st.builds(
+    lambda uri, form: StructuredDataset(None, uri, file_format=form), _uris, st.sampled_from(["", "csv"])
+)
+_shelves = st.builds(
+    Shelf,
+    span=_spans,
+    movie=st.builds(lambda title, tags: {"title": title, "tags": tags}, st.text(), st.lists(st.text(), max_size=2)),
+    pair=_pairs,
+    box=st.builds(Box, _pairs, st.lists(_pairs, max_size=2)),
+    file=_files,
+    folder=st.builds(FlyteDirectory, _uris),
+    table=_tables,
+    price=st.decimals(allow_nan=False),
+    id=st.uuids(),
+    at=st.times(),
+)
+
+
+@given(_shelves)
+def test_classes_of_all_kinds_come_back(value: Shelf) -> None:
+    assert decode(encode(value, STRUCT, Shelf), STRUCT, Shelf) == value
+
+
+@given(st.dictionaries(st.text(), _spans | st.none(), max_size=3))
+def test_records_come_back_out_of_dicts(value: dict[str, Span | None]) -> None:
+    hint = dict[str, Span | None]
+    assert decode(encode(value, STRUCT, hint), STRUCT, hint) == value
+
+
+@given(st.data())
+def test_handles_come_back_from_their_types(data: st.DataObject) -> None:
+    blob = types_pb2.LiteralType(blob=types_pb2.BlobType(format="csv"))
+    table = types_pb2.LiteralType(structured_dataset_type=types_pb2.StructuredDatasetType())
+    file = data.draw(_files)
+    dataset = data.draw(_tables)
+    decoded = decode(encode(file, blob), blob)
+    assert (decoded.uri, decoded.format, decoded.metadata) == (file.uri, "csv", file.metadata)
+    assert decode(encode(dataset, table), table) == dataset
+    several = types_pb2.LiteralType(collection_type=table)
+    assert decode(encode([dataset], several), several) == [dataset]
+
+
+@given(st.data())
+def test_pydantic_models_come_back(data: st.DataObject) -> None:
+    pydantic = pytest.importorskip("pydantic")
+    times = {"at": (dt.datetime, ...), "took": (dt.timedelta, ...)}
+    model: Any = pydantic.create_model(
+        "Model", n=(int, ...), x=(float, ...), s=(str, ...), file=(FlyteFile, ...), **times
+    )
+    value = model(
+        n=data.draw(st.integers(-(2**63), 2**63 - 1)),
+        x=data.draw(st.floats(allow_nan=False, allow_infinity=False)),
+        s=data.draw(st.text()),
+        at=data.draw(st.datetimes(timezones=st.just(dt.UTC))),
+        took=data.draw(_seconds),
+        file=data.draw(_files),
+    )
+    assert decode(encode(value, STRUCT, model), STRUCT, model) == value
+
+
+@given(st.lists(st.floats(allow_nan=False) | st.integers(-(2**53), 2**53)))
+def test_numbers_of_a_float_list_are_floats(values: list[float]) -> None:
+    declared = types_pb2.LiteralType(collection_type=types_pb2.LiteralType(simple=types_pb2.FLOAT))
+    found = decode(encode(values, declared), declared)
+    assert found == values
+    assert all(type(one) is float for one in found)

@@ -21,8 +21,8 @@ from flyte_remote_async.models.identifiers import (
     WorkflowExecutionIdentifier,
 )
 from flyte_remote_async.models.literals import Literal
-from flyte_remote_async.models.message import merge_in_pieces
 from flyte_remote_async.models.phases import CatalogCacheStatus, ExecutionMode, NodePhase, TaskPhase, WorkflowPhase
+from flyte_remote_async.models.pieces import merge_in_pieces
 from tests.support.messages import messages
 
 if TYPE_CHECKING:
