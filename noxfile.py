@@ -67,8 +67,8 @@ def build(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run the benchmarks with small counts, to see that they run; figures want a quiet machine and large ones."""
-    small = {"startup.py": ["--quick"], "transport.py": ["--pairs", "4", "--limit", "100"]}
+    """Check what a start costs; run the others with small counts, as their figures want a quiet machine."""
+    small = {"startup.py": ["--check", "--tries", "3"], "transport.py": ["--pairs", "4", "--limit", "100"]}
     session.install("-e", ".[test]")
     for script in sorted((ROOT / "benchmarks").glob("*.py")):
         session.run("python", str(script), *small.get(script.name, []))
