@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from flyte_remote_async._interrupt import INTERRUPTED, LINE
 from flyte_remote_async.errors import FlyteRemoteError
 
 if TYPE_CHECKING:
@@ -33,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"flyte-remote: {_one_line(error)}\n")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write(LINE)
-        return INTERRUPTED
+        sys.stderr.write("flyte-remote: interrupted\n")
+        return 130
 
 
 def _one_line(error: Exception) -> str:
