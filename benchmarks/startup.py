@@ -6,6 +6,7 @@ the same server. Both run in fresh processes, one after the other in turn; figur
     python benchmarks/startup.py            # on a quiet machine
     python benchmarks/startup.py --quick    # only to see that it runs
     python benchmarks/startup.py --check    # exit code 1 when a target is missed
+    python benchmarks/startup.py --check --tries 3    # exit code 1 when three runs in a row miss one
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TARGET_RATIO = 1.3
 TARGET_IMPORT_SECONDS = 0.2
@@ -157,12 +161,24 @@ def report(ours: list[list[Any]], floor: list[list[Any]]) -> list[str]:
     return missed
 
 
+def repeat(once: Callable[[], list[str]], tries: int) -> list[str]:
+    """Return what the last try missed: a miss that comes from noise goes away, and one that stays counts."""
+    missed: list[str] = []
+    for _ in range(tries):
+        missed = once()
+        print("\n".join(missed))
+        if not missed:
+            break
+    return missed
+
+
 def main() -> int:
     """Measure, print, and judge where asked to."""
     parser = argparse.ArgumentParser(description="What a start costs, against its floor.")
     parser.add_argument("--rounds", type=int, default=21, help="fresh processes of each kind (default: 21)")
     parser.add_argument("--quick", action="store_true", help="three rounds")
     parser.add_argument("--check", action="store_true", help="exit with 1 when a target is missed")
+    parser.add_argument("--tries", type=int, default=1, help="run again at most so often while a target is missed")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
@@ -173,11 +189,10 @@ def main() -> int:
         assert server.stdout is not None
         try:
             endpoint = f"127.0.0.1:{int(server.stdout.readline())}"
-            ours, floor = measure(endpoint, 3 if options.quick else options.rounds)
+            rounds = 3 if options.quick else options.rounds
+            missed = repeat(lambda: report(*measure(endpoint, rounds)), options.tries)
         finally:
             server.communicate()
-    missed = report(ours, floor)
-    print("\n".join(missed))
     return 1 if missed and options.check else 0
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flyte_remote_async import errors
+from flyte_remote_async import _interrupt, errors  # noqa: F401 - the first, before what takes its time
 from flyte_remote_async._version import __version__
 from flyte_remote_async.config import AuthConfig, Config, Secret, Timeouts
 from flyte_remote_async.errors import FlyteRemoteError

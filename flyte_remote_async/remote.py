@@ -328,7 +328,7 @@ class FlyteRemote:
             ConfigError: There is no project or domain.
             RPCError: The call did not succeed.
         """
-        id = WorkflowExecutionIdentifier(*self._place(project, domain), name)
+        id = self._execution_id(name, project, domain)
         return self._bind(await self._open.reader.execution(id), type_hints)
 
     def execution(
@@ -352,7 +352,7 @@ class FlyteRemote:
         Raises:
             ConfigError: There is no project or domain.
         """
-        id = WorkflowExecutionIdentifier(*self._place(project, domain), name)
+        id = self._execution_id(name, project, domain)
         return self._bind(execution_pb2.Execution(id=id.to_flyte_idl()), type_hints)
 
     async def list_executions(
@@ -467,6 +467,13 @@ class FlyteRemote:
         self, message: execution_pb2.Execution, type_hints: Mapping[str, Any] | None = None
     ) -> FlyteWorkflowExecution:
         return FlyteWorkflowExecution.from_flyte_idl(message, remote=self, type_hints=type_hints)
+
+    def _execution_id(self, name: str, project: str | None, domain: str | None) -> WorkflowExecutionIdentifier:
+        if not isinstance(name, str):
+            raise TypeError(f"the name of an execution is a string, not {name!r}")
+        if not name:
+            raise ValueError("the name of an execution is needed, and it is empty: is a variable not set?")
+        return WorkflowExecutionIdentifier(*self._place(project, domain), name)
 
     def _place(self, project: str | None, domain: str | None) -> tuple[str, str]:
         project, domain = project or self.config.project, domain or self.config.domain

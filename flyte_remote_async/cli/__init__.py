@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from flyte_remote_async._interrupt import INTERRUPTED, LINE
+from flyte_remote_async.errors import FlyteRemoteError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["main"]
-
-_INTERRUPTED: Final = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,19 +23,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: The words after the command's name; those of the process by default.
     """
-    # Inside, so that the console script answers --help without importing gRPC.
-    from flyte_remote_async.cli.arguments import parser
-    from flyte_remote_async.errors import FlyteRemoteError
-
-    parsed = parser().parse_args(arguments)
     try:
+        # Inside: imports take a while, and Ctrl-C may come in the middle of them.
+        from flyte_remote_async.cli.arguments import parser
+
+        parsed = parser().parse_args(arguments)
         return int(parsed.run(parsed))
     except (FlyteRemoteError, TimeoutError) as error:
         sys.stderr.write(f"flyte-remote: {_one_line(error)}\n")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("flyte-remote: interrupted\n")
-        return _INTERRUPTED
+        sys.stderr.write(LINE)
+        return INTERRUPTED
 
 
 def _one_line(error: Exception) -> str:

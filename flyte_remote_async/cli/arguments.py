@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_demo(demo: argparse.ArgumentParser) -> None:
     what = demo.add_argument_group("what to launch")
-    what.add_argument("--workflow", metavar="NAME", default="samples.chain", help="default: %(default)s")
+    what.add_argument("--workflow", metavar="NAME", type=_name, default="samples.chain", help="default: %(default)s")
     what.add_argument(
         "--inputs", metavar="JSON", type=_inputs, default={}, help="an object of inputs by name; the rest are defaults"
     )
@@ -62,6 +62,12 @@ def _run_demo(arguments: argparse.Namespace) -> int:
     from flyte_remote_async.cli.demo import run
 
     return run(arguments)
+
+
+def _name(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the name of a workflow is empty")
+    return text
 
 
 def _inputs(text: str) -> dict[str, Any]:

@@ -8,14 +8,13 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-import anyio
 import anyio.to_thread
 
 from flyte_remote_async.cli import demo_tasks
+from flyte_remote_async.cli.follow import Follower
 from flyte_remote_async.cli.packaged import packaged_lines, packaged_workflows
 from flyte_remote_async.cli.view import open_view
 from flyte_remote_async.devserver import DevServer
-from flyte_remote_async.errors import WaitTimeoutError
 from flyte_remote_async.remote import FlyteRemote
 
 if TYPE_CHECKING:
@@ -28,8 +27,6 @@ __all__ = ["run"]
 
 _PACE: Final = 0.25
 """Seconds that each stand-in takes, so that there is progress to see."""
-
-_LOOK_EVERY: Final = 0.1
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -59,7 +56,9 @@ async def _demo(arguments: argparse.Namespace) -> int:
             workflow = await remote.fetch_workflow(arguments.workflow)
             execution = await remote.execute(workflow, inputs=arguments.inputs)
             print(f"launched {execution.id} on {endpoint}", flush=True)
-            execution = await _follow(execution, arguments.timeout)
+            with open_view() as view:
+                follower = Follower(view, is_ours=arguments.endpoint is None)
+                execution = await follower.follow(execution, arguments.timeout)
             code = await _report(
                 execution, {} if arguments.endpoint else demo_tasks.OUTPUT_TYPES.get(workflow.name, {})
             )
@@ -77,24 +76,6 @@ async def _endpoint(arguments: argparse.Namespace) -> AsyncIterator[tuple[str, b
         await dev.load(await anyio.to_thread.run_sync(packaged_lines))
         demo_tasks.register(dev, _PACE)
         yield dev.endpoint, True
-
-
-async def _follow(execution: FlyteWorkflowExecution, timeout: float | None) -> FlyteWorkflowExecution:
-    with open_view() as view:
-        with anyio.move_on_after(timeout):
-            while not execution.is_done:
-                execution = await execution.sync(sync_nodes=True)
-                view.show(execution)
-                if not execution.is_done:
-                    await anyio.sleep(_LOOK_EVERY)
-        view.finish(execution)
-    if not execution.is_done:
-        raise WaitTimeoutError(
-            f"{execution.id} is still {execution.phase.name} after {timeout:g} s, and goes on; "
-            "a larger --timeout waits longer",
-            execution=execution,
-        )
-    return execution
 
 
 async def _report(execution: FlyteWorkflowExecution, types: Mapping[str, type]) -> int:

@@ -73,6 +73,7 @@ def evidence_of(
         is_parent=metadata.is_parent_node or bool(children),
         is_dynamic=metadata.is_dynamic,
         is_array=metadata.is_array,
+        is_eager=metadata.is_eager,
         starts_execution=bool(closure.workflow_node_metadata.executionId.name),
         has_task_metadata=closure.HasField("task_node_metadata"),
         is_started=closure.HasField("started_at"),
@@ -258,7 +259,7 @@ class FlyteNodeExecution(RemoteExecutionBase[node_execution_pb2.NodeExecution]):
         Raises:
             NotSyncedError: They were not read.
         """
-        if self._below.attempts is None and self.kind not in _WITH_ATTEMPTS:
+        if self._below.attempts is None and not self._may_have_attempts:
             return ()
         return self._read(self._below.attempts, "attempts", "sync_nodes=True, attempts=True")
 
@@ -300,6 +301,12 @@ class FlyteNodeExecution(RemoteExecutionBase[node_execution_pb2.NodeExecution]):
         else:
             reason = f"the {what} of {self.description} were not read: `await execution.sync({how})` reads them"
         raise NotSyncedError(reason)
+
+    @property
+    def _may_have_attempts(self) -> bool:
+        from flyte_remote_async.policy.node_kinds import kind_of
+
+        return self._evidence.is_eager or kind_of(self._evidence) in _WITH_ATTEMPTS
 
     @functools.cached_property
     def _evidence(self) -> Evidence:
@@ -374,4 +381,4 @@ class FlyteNodeExecution(RemoteExecutionBase[node_execution_pb2.NodeExecution]):
         return f"FlyteNodeExecution({self.id}, {self.kind}, {self.phase.name})"
 
 
-_WITH_ATTEMPTS = frozenset({NodeKind.TASK, NodeKind.DYNAMIC, NodeKind.ARRAY, NodeKind.UNKNOWN})
+_WITH_ATTEMPTS = frozenset({NodeKind.TASK, NodeKind.DYNAMIC, NodeKind.ARRAY})

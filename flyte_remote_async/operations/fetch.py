@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from flyte_remote_async.operations.calls import Calls
     from flyte_remote_async.transport.base import Method
 
-__all__ = ["Fetcher"]
+__all__ = ["Fetcher", "required"]
 
 R = TypeVar("R", bound="Message")
 
@@ -48,10 +48,11 @@ class Fetcher:
             version: Its version; None or ``"latest"`` is the newest.
 
         Raises:
+            ValueError: The name or the version is empty; nothing was sent.
             NotFoundError: The control plane does not have it.
             RPCError: The call did not succeed.
         """
-        id = Identifier(ResourceType.TASK, project, domain, name, version or LATEST)
+        id = _identifier(ResourceType.TASK, project, domain, name, version)
         if id.version != LATEST:
             return await self.task_by_id(id)
         return FlyteTask.from_task(await self._newest(LIST_TASKS, id, "tasks"))
@@ -61,14 +62,14 @@ class Fetcher:
 
         The newest version is found in a list, and lists of workflows carry no nodes: it has an interface alone.
         """
-        id = Identifier(ResourceType.WORKFLOW, project, domain, name, version or LATEST)
+        id = _identifier(ResourceType.WORKFLOW, project, domain, name, version)
         if id.version != LATEST:
             return await self.workflow_by_id(id)
         return FlyteWorkflow.from_workflow(await self._newest(LIST_WORKFLOWS, id, "workflows"))
 
     async def launch_plan(self, project: str, domain: str, name: str, version: str | None) -> FlyteLaunchPlan:
         """Return a launch plan; arguments and errors as :meth:`task`."""
-        id = Identifier(ResourceType.LAUNCH_PLAN, project, domain, name, version or LATEST)
+        id = _identifier(ResourceType.LAUNCH_PLAN, project, domain, name, version)
         if id.version != LATEST:
             return await self.launch_plan_by_id(id)
         return FlyteLaunchPlan.from_launch_plan(await self._newest(LIST_LAUNCH_PLANS, id, "launch_plans"))
@@ -96,6 +97,31 @@ class Fetcher:
             reason = "no version of it is registered"
             raise NotFoundError(reason, method=method.name, entity=f"{id.project}/{id.domain}/{id.name}")
         return found[0]
+
+
+def _identifier(kind: ResourceType, project: str, domain: str, name: str, version: str | None) -> Identifier:
+    # Flyte lists everything when a name is left out, and the newest of that is anything.
+    required(f"the name of a {kind.name.lower().replace('_', ' ')}", name)
+    if version is not None:
+        required("a version", version)
+    return Identifier(kind, project, domain, name, version or LATEST)
+
+
+def required(what: str, value: str) -> None:
+    """Check a text that a request must have.
+
+    Args:
+        what: What it is, in words.
+        value: The text.
+
+    Raises:
+        TypeError: It is no text.
+        ValueError: It is empty.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{what} is a string, not {value!r}")
+    if not value:
+        raise ValueError(f"{what} is needed, and it is empty: is a variable not set?")
 
 
 def _get(id: Identifier) -> common_pb2.ObjectGetRequest:

@@ -19,6 +19,7 @@ from flyte_remote_async.errors import (
     AbortedError,
     AlreadyExistsError,
     DeadlineExceededError,
+    FailedPreconditionError,
     InternalError,
     MalformedMessageError,
     NotFoundError,
@@ -27,7 +28,8 @@ from flyte_remote_async.errors import (
     UnavailableError,
     UnknownError,
 )
-from flyte_remote_async.models.identifiers import ResourceType, WorkflowExecutionIdentifier
+from flyte_remote_async.models.identifiers import Identifier, ResourceType, WorkflowExecutionIdentifier
+from flyte_remote_async.models.phases import WorkflowPhase
 from flyte_remote_async.operations.inputs import Inputs, problems_of
 from flyte_remote_async.policy.names import RANDOM_BYTES, execution_name, problem_of_name
 from flyte_remote_async.transport.methods import CREATE_EXECUTION, TERMINATE_EXECUTION
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
 
     from flyte_remote_async.entities import FlyteLaunchPlan
     from flyte_remote_async.literals import Context
-    from flyte_remote_async.models.identifiers import Identifier
     from flyte_remote_async.models.options import LaunchOptions
     from flyte_remote_async.operations.calls import Calls
     from flyte_remote_async.operations.definitions import Definitions
@@ -51,6 +52,7 @@ __all__ = ["Launcher"]
 _AMBIGUOUS: Final = (
     UnavailableError,
     DeadlineExceededError,
+    FailedPreconditionError,
     InternalError,
     UnknownError,
     AbortedError,
@@ -173,7 +175,7 @@ class Launcher:
             await self.calls(CREATE_EXECUTION, request)
         except _AMBIGUOUS as error:
             error.entity = str(id)
-            return await self._recover(id, error)
+            return await self._recover(id, request, error)
         except RPCError as error:
             error.entity = str(id)
             raise
@@ -191,9 +193,16 @@ class Launcher:
             error.details += f"; it was created all the same: look for it by its name, {id.name!r}"
             raise error from cause
 
-    async def _recover(self, id: WorkflowExecutionIdentifier, failure: RPCError) -> execution_pb2.Execution:
+    async def _recover(
+        self, id: WorkflowExecutionIdentifier, request: execution_pb2.ExecutionCreateRequest, failure: RPCError
+    ) -> execution_pb2.Execution:
+        """Return the execution of a launch whose answer was lost, if it is the one that was asked for."""
         try:
-            return await self.reader.execution(id)
+            found = await self.reader.execution(id)
+            if found.spec.launch_plan == request.spec.launch_plan:
+                return found
+            other = Identifier.from_flyte_idl(found.spec.launch_plan)
+            failure.details += f"; the execution of that name is another, of {other}"
         except RPCError as error:
             failure.details += (
                 f"; whether the execution was created is not known, and looking for it gave {error.code}: "
@@ -213,7 +222,17 @@ class Launcher:
             RPCError: The call did not succeed.
         """
         request = execution_pb2.ExecutionTerminateRequest(id=id.to_flyte_idl(), cause=cause)
-        await self.calls(TERMINATE_EXECUTION, request)
+        try:
+            await self.calls(TERMINATE_EXECUTION, request)
+        except FailedPreconditionError as error:
+            # Sent again after a lost answer, it finds what it did the first time.
+            if error.attempts == 1 or not await self._was_aborted(id, cause):
+                raise
+
+    async def _was_aborted(self, id: WorkflowExecutionIdentifier, cause: str) -> bool:
+        closure = (await self.reader.execution(id)).closure
+        ended = WorkflowPhase(closure.phase) in {WorkflowPhase.ABORTING, WorkflowPhase.ABORTED}
+        return ended and closure.abort_metadata.cause == cause
 
 
 def _launched(entity: FlyteTask | FlyteWorkflow | FlyteLaunchPlan) -> Identifier:

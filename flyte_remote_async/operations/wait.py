@@ -6,13 +6,14 @@ restarts, until its own time is over. Looks read the status alone; nodes are rea
 
 from __future__ import annotations
 
+import math
 import random
 from typing import TYPE_CHECKING, Final
 
 import anyio
 import attrs
 
-from flyte_remote_async.errors import NotFoundError, RPCError, WaitTimeoutError
+from flyte_remote_async.errors import DeadlineExceededError, NotFoundError, RPCError, UnavailableError, WaitTimeoutError
 from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
 from flyte_remote_async.operations.sync import Look
 from flyte_remote_async.policy.backoff import Backoff
@@ -35,6 +36,11 @@ _LAST_LOOK: Final = 1.0
 # An execution that was seen is not gone before so many looks in a row did not find it.
 _NOT_FOUND_LOOKS: Final = 3
 
+# The nodes of an execution that has ended cannot be read when a server that is there failed so many times, each with
+# its retries. A server that is away comes back.
+_UNFINISHED_LOOKS: Final = 3
+_AWAY: Final = (UnavailableError, DeadlineExceededError)
+
 
 @attrs.define(eq=False)
 class Waiter:
@@ -53,6 +59,7 @@ class Waiter:
     pause: Pause
     last_error: Exception | None = None
     _not_found: int = 0
+    _unfinished: int = 0
 
     async def wait(
         self, execution: FlyteWorkflowExecution, *, seen: bool, timeout: float | None
@@ -78,11 +85,11 @@ class Waiter:
                 # The last look, at the deadline, still has time for an answer.
                 execution = await self.look(None if left is None else max(left, _LAST_LOOK))
                 if execution.is_done:
-                    return await self.finish(execution)
+                    return await self._finish(execution, timeout, deadline)
                 self.last_error = None
                 self._not_found = 0
             except RPCError as error:
-                self._judge(error, seen=seen)
+                self._judge(error, execution, seen=seen)
             seen = seen or self.last_error is None
             left = None if deadline is None else deadline - anyio.current_time()
             if left is not None and left <= 0:
@@ -92,8 +99,25 @@ class Waiter:
             moved = execution.serialize_to_string() != before.serialize_to_string()
             self.pause = self.pause.next(moved=moved)
 
-    def _judge(self, error: RPCError, *, seen: bool) -> None:
+    async def _finish(
+        self, ended: FlyteWorkflowExecution, timeout: float | None, deadline: float | None
+    ) -> FlyteWorkflowExecution:
+        """Return what the waiter gets, within its time."""
+        left = math.inf if deadline is None else max(deadline - anyio.current_time(), _LAST_LOOK)
+        with anyio.move_on_after(left):
+            return await self.finish(ended)
+        raise self._timed_out(ended, timeout)
+
+    def _judge(self, error: RPCError, execution: FlyteWorkflowExecution, *, seen: bool) -> None:
         """Note an error that may pass; raise one that will not."""
+        if execution.is_done and not isinstance(error, _AWAY):
+            self._unfinished += 1
+            if self._unfinished >= _UNFINISHED_LOOKS:
+                error.add_note(
+                    f"{execution.description} has ended as {execution.phase.name}, and its nodes cannot be read; "
+                    "wait(sync_nodes=False) returns it without them"
+                )
+                raise error
         if isinstance(error, NotFoundError):
             self._not_found += 1
             lasts = not seen or self._not_found >= _NOT_FOUND_LOOKS

@@ -38,6 +38,7 @@ class Evidence:
         is_parent: Whether it has node executions below it.
         is_dynamic: Whether it is a dynamic node with a compiled closure.
         is_array: Whether it maps.
+        is_eager: Whether its task starts nodes while it runs.
         starts_execution: Whether it names a child execution.
         has_task_metadata: Whether it left what only task nodes leave.
         is_started: Whether it has begun.
@@ -50,6 +51,7 @@ class Evidence:
     is_parent: bool = False
     is_dynamic: bool = False
     is_array: bool = False
+    is_eager: bool = False
     starts_execution: bool = False
     has_task_metadata: bool = False
     is_started: bool = False

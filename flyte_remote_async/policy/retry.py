@@ -52,6 +52,8 @@ class RetryPolicy:
         cap: The largest bound, in seconds.
         capacity: Tokens of a full bucket.
         cost: Tokens that one retry takes; they come back when the call succeeds.
+        longest_pushback: The longest pause that a server may ask for, in seconds, in a call without a deadline; a call
+            that has one waits as long as that allows.
     """
 
     max_attempts: int = attrs.field(default=5, validator=attrs.validators.ge(1))
@@ -60,6 +62,7 @@ class RetryPolicy:
     cap: float = attrs.field(default=5.0, validator=attrs.validators.ge(0))
     capacity: int = attrs.field(default=500, validator=attrs.validators.ge(0))
     cost: int = attrs.field(default=5, validator=attrs.validators.ge(0))
+    longest_pushback: float = attrs.field(default=60.0, validator=attrs.validators.ge(0))
 
     def bucket(self) -> TokenBucket:
         """Return a full bucket."""
@@ -127,7 +130,7 @@ def decide(
     give_up = Verdict(None, bucket)
     if not idempotent or attempt >= policy.max_attempts or not is_passing(error):
         return give_up
-    pause = _pause(policy, error, attempt, chance)
+    pause = _pause(policy, error, attempt, remaining, chance)
     # An attempt that starts at the deadline cannot succeed.
     if pause is None or (remaining is not None and pause >= remaining):
         return give_up
@@ -142,10 +145,13 @@ def is_passing(error: RPCError) -> bool:
     return not re.search(_LASTING, error.details)
 
 
-def _pause(policy: RetryPolicy, error: RPCError, attempt: int, chance: float) -> float | None:
+def _pause(policy: RetryPolicy, error: RPCError, attempt: int, remaining: float | None, chance: float) -> float | None:
     for key, value in error.trailing_metadata:
         if key == _PUSHBACK:
-            return _pushback(value)
+            asked = _pushback(value)
+            # Nothing else would end a pause of hours.
+            is_too_long = asked is not None and remaining is None and asked > policy.longest_pushback
+            return None if is_too_long else asked
     return chance * min(policy.cap, policy.initial * policy.factor ** (attempt - 1))
 
 

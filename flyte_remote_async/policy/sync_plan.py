@@ -77,8 +77,10 @@ def needs_of(node: Evidence, wanted: Coverage) -> Needs:
         wanted: What is to be read along with the nodes.
     """
     kind = kind_of(node)
-    runs_task = kind in {NodeKind.DYNAMIC, NodeKind.ARRAY} or (
-        not node.is_parent and kind in {NodeKind.TASK, NodeKind.GATE}
+    runs_task = (
+        node.is_eager
+        or kind in {NodeKind.DYNAMIC, NodeKind.ARRAY}
+        or (not node.is_parent and kind in {NodeKind.TASK, NodeKind.GATE})
     )
     return Needs(
         children=node.is_parent,

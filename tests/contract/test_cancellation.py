@@ -168,7 +168,7 @@ async def test_a_call_between_two_attempts_can_be_cancelled(face: Face) -> None:
     async def away(request: bytes, metadata: Metadata) -> bytes:
         nonlocal calls
         calls += 1
-        raise UnavailableError("away", trailing_metadata=(("grpc-retry-pushback-ms", "600000"),))
+        raise UnavailableError("away", trailing_metadata=(("grpc-retry-pushback-ms", "60000"),))
 
     async with face({GET_EXECUTION.path: away}) as transport:
         task = asyncio.create_task(transport.unary(GET_EXECUTION, b""))

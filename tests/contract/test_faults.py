@@ -18,6 +18,7 @@ from flyte_remote_async.transport.connect import connect, open_transport
 from flyte_remote_async.transport.methods import GET_EXECUTION
 from flyte_remote_async.transport.target import Target
 from flyte_remote_async.transport.tls import TLSOptions
+from tests.support.eventually import eventually
 from tests.support.faults import h2_server, hang_up, say_nothing, talk_nonsense, tcp_server
 
 if TYPE_CHECKING:
@@ -161,6 +162,25 @@ async def test_a_stream_that_is_reset_is_the_status_that_it_means(backend: Backe
         with pytest.raises(RPCError, match=f"RST_STREAM with error code {reset}") as caught:
             await ask(plaintext(port), backend)
     assert caught.value.code == code
+
+
+async def test_a_call_that_is_cancelled_closes_its_stream(backend: Backend) -> None:
+    asked: list[H2Connection] = []
+    async with h2_server(lambda connection, _stream: asked.append(connection)) as port:
+        transport = open_transport(plaintext(port), backend=backend)
+        calls = [asyncio.create_task(transport.unary(GET_EXECUTION, b"x")) for _ in range(3)]
+        await eventually(lambda: len(asked) == 3)
+        (connection,) = {id(connection): connection for connection in asked}.values()
+        assert connection.open_inbound_streams == 3
+        calls[0].cancel()
+        await eventually(lambda: connection.open_inbound_streams == 2)
+        for call in calls[1:]:
+            call.cancel()
+        await eventually(lambda: connection.open_inbound_streams == 0)
+        assert all(
+            isinstance(end, asyncio.CancelledError) for end in await asyncio.gather(*calls, return_exceptions=True)
+        )
+        await transport.aclose()
 
 
 async def test_a_server_that_goes_away_is_unavailable(backend: Backend) -> None:

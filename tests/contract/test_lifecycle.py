@@ -73,7 +73,7 @@ async def test_a_close_ends_a_call_between_two_attempts(face: Face) -> None:
 
     async def away(request: bytes, metadata: Metadata) -> bytes:
         asked.set()
-        raise UnavailableError("away", trailing_metadata=(("grpc-retry-pushback-ms", "600000"),))
+        raise UnavailableError("away", trailing_metadata=(("grpc-retry-pushback-ms", "60000"),))
 
     async with face({GET_EXECUTION.path: away}) as transport:
         task = asyncio.create_task(transport.unary(GET_EXECUTION, b""))

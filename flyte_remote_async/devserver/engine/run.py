@@ -158,9 +158,9 @@ class Run:
                 await self._recorder.run_parent(record)
                 return await self._run_node(level, taken, record.place.inside(taken.id))
             case other:
-                return system_failure(
-                    "UnsupportedNode", f"the devserver's engine does not run a {other or 'node without target'}"
-                )
+                kind = other or "node without target"
+                article = "an" if kind.startswith("a") else "a"
+                return system_failure("UnsupportedNode", f"the devserver's engine does not run {article} {kind}")
 
     # --- attempts ---
 

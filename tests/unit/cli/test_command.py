@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from tests.support.make_demo_data import FILE, LABELS, render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.support.recordings import Recordings
 
@@ -134,6 +136,8 @@ def test_a_workflow_that_is_not_packaged(capsys: pytest.CaptureFixture[str]) -> 
         (["--inputs", "[1]"], "is not an object of inputs by name"),
         (["--timeout", "soon"], "not a positive number of seconds"),
         (["--timeout", "-1"], "not a positive number of seconds"),
+        (["--workflow", ""], "the name of a workflow is empty"),
+        (["--workflow", " ", "--endpoint", "127.0.0.1:1"], "the name of a workflow is empty"),
         (["--nonsense"], "unrecognized arguments"),
     ],
 )
@@ -173,12 +177,62 @@ def test_a_workflow_runs_on_an_endpoint_of_ones_own(capsys: pytest.CaptureFixtur
 
 
 def test_ctrl_c_leaves_cleanly() -> None:
-    with subprocess.Popen([*COMMAND, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    # What a shell starts in the background ignores the signal, and so would what this test starts from there.
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from flyte_remote_async.cli import main; sys.exit(main())"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("launched")
         process.send_signal(signal.SIGINT)
         _, err = process.communicate()
     assert (process.returncode, err) == (130, "flyte-remote: interrupted\n")
+
+
+# Python imports it before all else; then it sends the signal in the middle of the import of a module.
+INTERRUPTS = """\
+import os, signal, sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == os.environ["INTERRUPT_AT"]:
+            signal.raise_signal(signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Finder())
+"""
+SCRIPT = "import sys\nfrom flyte_remote_async.cli import main\nsys.exit(main())\n"
+
+
+@pytest.mark.parametrize(
+    "module", ["flyte_remote_async.errors", "flyte_remote_async.cli.arguments", "flyte_remote_async.devserver", "grpc"]
+)
+@pytest.mark.parametrize("way", ["module", "script"])
+def test_ctrl_c_in_the_middle_of_an_import_leaves_cleanly(tmp_path: Path, module: str, way: str) -> None:
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTS)
+    script = tmp_path / "flyte-remote"
+    script.write_text(SCRIPT)
+    command = COMMAND if way == "module" else [sys.executable, str(script)]
+    env = os.environ | {"PYTHONPATH": str(tmp_path), "INTERRUPT_AT": module}
+    done = subprocess.run([*command, "demo"], capture_output=True, text=True, check=False, env=env)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "flyte-remote: interrupted\n")
+
+
+def test_a_program_that_imports_the_package_keeps_its_traceback(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTS)
+    env = os.environ | {"PYTHONPATH": str(tmp_path), "INTERRUPT_AT": "flyte_remote_async.errors"}
+    command = [sys.executable, "-c", "import flyte_remote_async"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+    assert done.stderr.endswith("KeyboardInterrupt\n")
+
+
+def test_another_error_of_the_command_keeps_its_traceback(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTS.replace("signal.raise_signal(signal.SIGINT)", "1 / 0"))
+    env = os.environ | {"PYTHONPATH": str(tmp_path), "INTERRUPT_AT": "flyte_remote_async.cli.arguments"}
+    done = subprocess.run([*COMMAND, "demo"], capture_output=True, text=True, check=False, env=env)
+    assert done.returncode == 1
+    assert done.stderr.endswith("ZeroDivisionError: division by zero\n")
 
 
 def test_help_needs_no_grpc() -> None:

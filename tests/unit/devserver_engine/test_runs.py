@@ -307,10 +307,17 @@ async def test_a_kind_of_node_that_the_engine_does_not_run(rig: Rig) -> None:
     gate = workflow_pb2.Node(id="n0", gate_node=workflow_pb2.GateNode(sleep=workflow_pb2.SleepCondition()))
     child = workflow_pb2.Node(id="n0")
     child.workflow_node.launchplan_ref.name = "lp"
-    for node, kind in ((gate, "gate_node"), (child, "workflow_node"), (workflow_pb2.Node(id="n0"), "without target")):
+    array = workflow_pb2.Node(id="n0", array_node=workflow_pb2.ArrayNode())
+    bare = workflow_pb2.Node(id="n0")
+    for node, kind in (
+        (gate, "a gate_node"),
+        (child, "a workflow_node"),
+        (array, "an array_node"),
+        (bare, "a node without target"),
+    ):
         written = await rig.run_made(made([node]))
         assert written.execution.closure.error.code == "UnsupportedNode"
-        assert kind in written.execution.closure.error.message
+        assert written.execution.closure.error.message.endswith(f"does not run {kind}")
 
 
 @pytest.mark.parametrize(

@@ -211,3 +211,18 @@ async def test_the_newest_is_asked_for_by_time(stage: Stage) -> None:
 )
 def test_an_error_names_what_its_request_was_about(request_message: Any, subject: str | None) -> None:
     assert subject_of(request_message) == subject
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_empty_name_is_refused_before_anything_is_sent(stage: Stage, kind: str) -> None:
+    with pytest.raises(ValueError, match=r"the name of a .* is needed, and it is empty"):
+        await stage.fetch(kind, "")
+    with pytest.raises(ValueError, match="a version is needed"):
+        await stage.fetch(kind, "made.thing", "")
+    with pytest.raises(TypeError, match="is a string, not None"):
+        await stage.fetch(kind, None)
+    with pytest.raises(ValueError, match="the name of an execution is needed"):
+        stage.remote.execution("")
+    with pytest.raises(TypeError, match="the name of an execution is a string"):
+        await stage.remote.fetch_execution(5)  # type: ignore[arg-type]
+    assert stage.ledger.total == 0

@@ -282,6 +282,21 @@ async def test_a_launch_that_happened_though_its_answer_was_lost(stage: Stage, e
     assert execution.id.name == stage.sent.name
 
 
+async def test_a_lost_answer_does_not_make_the_execution_of_another_ours(stage: Stage) -> None:
+    task = await stage.entity("task", "samples.add")
+    await Film(stage.server.store, "shared").execution()  # taken after the look, and before the launch
+
+    def on_call(method: Method[Any, Any], _request: bytes) -> None:
+        if method.name == "GetExecution" and not stage.ledger.counts["CreateExecution"]:
+            raise NotFoundError("free")
+        if method.name == "CreateExecution":
+            raise UnavailableError("lost")
+
+    stage.ledger.on_call = on_call
+    with pytest.raises(UnavailableError, match=r"lost; the execution of that name is another, of .*made\.flow"):
+        await stage.remote.execute(task, {"a": 1, "b": 2}, name="shared")
+
+
 @pytest.mark.parametrize("error", AMBIGUOUS)
 async def test_a_launch_that_may_not_have_happened_is_never_sent_again(stage: Stage, error: type[RPCError]) -> None:
     task = await stage.entity("task", "samples.add")
@@ -340,6 +355,32 @@ async def test_an_execution_that_has_ended_cannot_be_terminated(stage: Stage) ->
     await Film(stage.server.store).execution("SUCCEEDED")
     with pytest.raises(FailedPreconditionError, match="TerminateExecution flytesnacks/development/film"):
         await stage.remote.terminate(stage.remote.execution("film"), "enough")
+
+
+async def test_a_termination_whose_answer_was_lost_is_one(stage: Stage) -> None:
+    await Film(stage.server.store).execution()
+    async with remote_of(stage.server) as (remote, ledger):  # with its usual retries
+        lost = [UnavailableError("lost")]
+
+        def on_reply(method: Method[Any, Any], reply: Reply) -> Reply:
+            if method.name == "TerminateExecution" and lost:
+                raise lost.pop()
+            return reply
+
+        ledger.on_reply = on_reply
+        await remote.execution("film").terminate("enough")
+        assert ledger.counts == {"TerminateExecution": 2, "GetExecution": 1}
+        with pytest.raises(FailedPreconditionError):
+            await remote.execution("film").terminate("enough")
+
+
+async def test_a_termination_of_somebody_else_is_not_ours(stage: Stage) -> None:
+    await Film(stage.server.store).execution()
+    await stage.remote.execution("film").terminate("theirs")
+    async with remote_of(stage.server) as (remote, ledger):
+        refuse(ledger, "TerminateExecution", lambda: UnavailableError("lost"), times=1)
+        with pytest.raises(FailedPreconditionError):
+            await remote.execution("film").terminate("ours")
 
 
 async def test_an_execution_that_is_not_there_cannot_be_terminated(stage: Stage) -> None:

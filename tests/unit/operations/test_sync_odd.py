@@ -296,3 +296,21 @@ async def test_data_that_cannot_be_read_along_is_left_for_later(stage: Stage) ->
     assert stage.ledger.counts["GetNodeExecutionData"] == 2
     assert stage.ledger.counts["GetExecutionData"] == 1
     assert [node.problem for node in look.node_executions.values()] == [None, None]
+
+
+async def test_an_eager_node_has_attempts_and_nodes(stage: Stage) -> None:
+    await stage.film.node("eager", is_parent_node=True, is_eager=True)
+    await stage.film.attempt("eager")
+    await stage.film.node("eager-0-a", parent="eager")
+    node = (await stage.sync()).node_executions["eager"]
+    assert [attempt.attempt for attempt in node.task_executions] == [0]
+    assert set(node.subworkflow_node_executions) == {"eager-0-a"}
+
+
+async def test_a_parent_of_no_kind_has_nothing_that_was_left_out(stage: Stage) -> None:
+    await stage.film.node("odd", is_parent_node=True)
+    await stage.film.node("elsewhere", parent="odd")
+    node = (await stage.sync()).node_executions["odd"]
+    require_odd(node, "neither those of a subworkflow nor those of a branch")
+    assert node.task_executions == ()
+    assert [below.id.node_id for below in node.executions if isinstance(below, type(node))] == ["elsewhere"]

@@ -92,7 +92,7 @@ def test_bounds_double_up_to_the_cap() -> None:
     assert [v.pause for v in pauses] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
 
 
-@pytest.mark.parametrize(("value", "pause"), [("1500", 1.5), ("0", 0.0), (b"20", 0.02), ("2147483647", 2147483.647)])
+@pytest.mark.parametrize(("value", "pause"), [("1500", 1.5), ("0", 0.0), (b"20", 0.02), ("60000", 60.0)])
 def test_the_server_says_how_long_to_wait(value: str | bytes, pause: float) -> None:
     assert verdict(pushback(value)).pause == pause
 
@@ -100,6 +100,16 @@ def test_the_server_says_how_long_to_wait(value: str | bytes, pause: float) -> N
 @pytest.mark.parametrize("value", ["-1", "junk", "", "1.5", " 5", "٣", b"\xff", "99999999999"])
 def test_the_server_says_stop(value: str | bytes) -> None:
     assert verdict(pushback(value)) == Verdict(None, FULL)
+
+
+@pytest.mark.parametrize("value", ["60001", "3600000", b"2147483647"])
+def test_a_server_that_asks_for_a_very_long_pause_is_not_asked_again(value: str | bytes) -> None:
+    assert verdict(pushback(value)) == Verdict(None, FULL)
+
+
+def test_the_deadline_is_the_bound_of_a_pushback_where_there_is_one() -> None:
+    assert verdict(pushback("90000"), remaining=90.1).pause == 90
+    assert verdict(pushback("90000"), remaining=90.0).pause is None
 
 
 def test_pushback_does_not_make_a_lasting_error_pass() -> None:
@@ -199,7 +209,9 @@ def test_an_attempt_ends_with_the_call(remaining: float | None, expected: float)
     assert remaining_timeout(15, remaining) == expected
 
 
-@pytest.mark.parametrize("wrong", [{"max_attempts": 0}, {"initial": -1}, {"factor": 0.5}, {"cap": -1}, {"cost": -1}])
+@pytest.mark.parametrize(
+    "wrong", [{"max_attempts": 0}, {"initial": -1}, {"factor": 0.5}, {"cap": -1}, {"longest_pushback": -1}]
+)
 def test_a_policy_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must be"):
         RetryPolicy(**wrong)
