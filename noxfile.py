@@ -68,7 +68,23 @@ def build(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Check what a start costs; run the others with small counts, as their figures want a quiet machine."""
-    small = {"startup.py": ["--check", "--tries", "3"], "transport.py": ["--pairs", "4", "--limit", "100"]}
+    small = {
+        "startup.py": ["--check", "--tries", "3"],
+        "transport.py": ["--pairs", "4", "--limit", "100"],
+        "stalls.py": ["--runs", "1", "--scale", "0.02", "--limit", "1000"],
+    }
     session.install("-e", ".[test]")
     for script in sorted((ROOT / "benchmarks").glob("*.py")):
         session.run("python", str(script), *small.get(script.name, []))
+
+
+@nox.session(default=False)
+def bench_literals(session: nox.Session) -> None:
+    """Compare decoding with flytekit's own decoder, which gets an environment of its own."""
+    theirs = Path(session.create_tmp()) / "flytekit"
+    session.run("python", "-m", "venv", str(theirs))
+    python = str(theirs / "bin" / "python")
+    session.run(python, "-m", "pip", "install", "-q", "flytekit==1.16.31", "pandas", "pyarrow", external=True)
+    session.install("-e", ".[test]")
+    session.run("python", "benchmarks/literals.py", "--flytekit", python, *session.posargs)
+    session.run("python", "benchmarks/stalls.py")

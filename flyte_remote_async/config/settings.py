@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from flyte_remote_async.config.values import AuthConfig, Secret, StorageConfig, Timeouts, to_seconds
+from flyte_remote_async.config.values import IN_PLACE_BYTES, AuthConfig, Secret, StorageConfig, Timeouts, to_seconds
 from flyte_remote_async.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         http_proxy_url: str | None
         timeouts: Timeouts | None
         max_message_bytes: int | None
+        decode_in_place_bytes: int | None
         max_attempts: int | None
         max_backoff: float | timedelta | None
         headers: Mapping[str, str] | None
@@ -92,6 +93,8 @@ class Config:
         http_proxy_url: Proxy for HTTP requests.
         timeouts: Limits of one attempt of a call.
         max_message_bytes: Largest message to take from the server.
+        decode_in_place_bytes: Up to this many bytes a value is decoded on the event loop, a larger one beside it; 0
+            for all beside it.
         max_attempts: How often a call that may be repeated is sent at most.
         max_backoff: Longest pause between two attempts, in seconds or as timedelta.
         headers: Metadata to send with each call; a mapping is taken, pairs are kept.
@@ -121,6 +124,7 @@ class Config:
     http_proxy_url: str | None = attrs.field(default=None, repr=False)  # its user info may hold a password
     timeouts: Timeouts = attrs.field(factory=Timeouts)
     max_message_bytes: int = 64 * 1024 * 1024
+    decode_in_place_bytes: int = IN_PLACE_BYTES
     max_attempts: int = 5
     max_backoff: float = attrs.field(default=5.0, converter=to_seconds)
     headers: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=_to_headers, repr=False)
@@ -138,6 +142,8 @@ class Config:
         for name in ("max_message_bytes", "max_attempts"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be 1 or more, not {getattr(self, name)}")
+        if self.decode_in_place_bytes < 0:
+            raise ConfigError(f"decode_in_place_bytes must be 0 or more, not {self.decode_in_place_bytes}")
 
     @classmethod
     def load(

@@ -69,6 +69,10 @@ class Objects(Protocol):
         """
         ...
 
+    def local(self, uri: str) -> Path | None:
+        """Return the path of what is a file or folder of this machine and may be read in place; None for all else."""
+        ...
+
     def open(self, uri: str) -> AbstractAsyncContextManager[Reader]:
         """Return a stream over an object, to be used with ``async with``."""
         ...

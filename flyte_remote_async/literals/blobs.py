@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from anyio import to_thread
 from flyteidl.core import literals_pb2, types_pb2
 
 from flyte_remote_async.errors import DecodeError, EncodeError
@@ -41,7 +42,7 @@ def stored_as(context: Context, source: Path | bytes, name: str) -> Any:
     async def fetch(objects: Objects) -> str:
         if isinstance(source, bytes):
             return await objects.upload(source, name=name)
-        if await context.run(source.is_dir):
+        if await to_thread.run_sync(source.is_dir):
             return await objects.upload_directory(source)
         return await objects.upload(source, name=source.name)
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio.to_thread
 import attrs
 
+from flyte_remote_async.config.values import IN_PLACE_BYTES
 from flyte_remote_async.errors import DecodeError
 from flyte_remote_async.literals.types import NO_TYPES, Types
-from flyte_remote_async.models.turns import IN_PLACE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable

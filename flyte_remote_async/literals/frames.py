@@ -84,8 +84,12 @@ async def read(objects: Objects, work: Work | None, table: Stored) -> Any:
     await beside(_check, table.file_format, table.kind)
     run = runner(work)
     found = await parts.list_parts(objects, table.uri, table.file_format)
-    if found is not None and len(found) == 1:
-        return await run(load, await objects.read(found[0]), table)
+    single = found[0] if found is not None and len(found) == 1 else None
+    here = objects.local(single or table.uri)
+    if here is not None:
+        return await run(load, here, table)
+    if single is not None:
+        return await run(load, await objects.read(single), table)
     async with parts.temporary() as folder:
         await parts.bring_all(objects, table.uri, table.file_format, found, folder)
         return await run(load, folder, table)
@@ -134,7 +138,7 @@ def _check(file_format: str, kind: Kind) -> None:
 
 
 def load(source: bytes | Path, table: Stored) -> Any:
-    """Return the table that bytes, or a folder of files, hold."""
+    """Return the table that bytes, a file or a folder of files hold."""
     with _told(table):
         return _LOADERS[table.file_format or "parquet"](source, table.kind, list(table.columns) or None)
 
@@ -152,10 +156,10 @@ def _told(table: Stored) -> Iterator[None]:
 
 
 def _load_parquet(source: bytes | Path, kind: Kind, columns: list[str] | None) -> Any:
-    if kind == "polars" and isinstance(source, bytes):
+    if kind == "polars" and (isinstance(source, bytes) or source.is_file()):
         import polars as pl
 
-        return pl.read_parquet(io.BytesIO(source), columns=columns)
+        return pl.read_parquet(io.BytesIO(source) if isinstance(source, bytes) else source, columns=columns)
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -174,7 +178,8 @@ def _load_csv(source: bytes | Path, kind: Kind, columns: list[str] | None) -> An
         return pl.concat([pl.read_csv(io.BytesIO(part), columns=columns) for part in parts])
     import pandas as pd
 
-    frame = pd.concat([pd.read_csv(io.BytesIO(part), usecols=columns) for part in parts])
+    frames = [pd.read_csv(io.BytesIO(part), usecols=columns) for part in parts]
+    frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
     return frame if kind == "pandas" else _to_arrow(frame)
 
 
@@ -182,6 +187,8 @@ _LOADERS: Final[dict[str, Callable[..., Any]]] = {"parquet": _load_parquet, "csv
 
 
 def _files(folder: Path) -> list[Path]:
+    if folder.is_file():
+        return [folder]
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 

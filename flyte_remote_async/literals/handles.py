@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 from contextlib import asynccontextmanager
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, cast
 
 from flyte_remote_async.errors import DetachedError, NotDownloadedError, UnsafePathError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from flyte_remote_async.literals.access import Objects, Reader
 
 __all__ = ["FlyteDirectory", "FlyteFile", "Handle", "is_remote", "safe_name"]
+
+
+_LONGEST: Final = 255  # bytes of a name, to the usual file systems
 
 
 def is_remote(uri: str) -> bool:
@@ -28,11 +31,11 @@ def safe_name(uri: str) -> str:
     Raises:
         UnsafePathError: It is none: empty, ``..``, or with characters that lead elsewhere.
     """
-    path = uri.partition("://")[2] if is_remote(uri) else uri
     if uri.startswith(("http://", "https://")):
-        path = path.partition("?")[0].partition("#")[0]
+        uri = uri.partition("?")[0].partition("#")[0]  # what follows may be a signature
+    path = uri.partition("://")[2] if is_remote(uri) else uri
     name = PurePosixPath(path).name
-    if not name or name in {".", ".."} or any(letter in name for letter in "\\/:\0"):
+    if not name or name in {".", ".."} or any(letter in name for letter in "\\/:\0") or len(name.encode()) > _LONGEST:
         raise UnsafePathError("its last part is no file name; give a target", uri=uri)
     return name
 
@@ -166,10 +169,31 @@ class _Blob(Handle):
     def _kind(cls) -> type[_Blob]:
         return FlyteDirectory if issubclass(cls, FlyteDirectory) else FlyteFile
 
-    async def _target(self, target: str | os.PathLike[str] | None) -> Path:
+    async def _bring(
+        self,
+        bring: Callable[[str, Path], Awaitable[None]],
+        choose: Callable[[str, str | None], tuple[Path, str]],
+        target: str | os.PathLike[str] | None,
+    ) -> Path:
+        """Bring the data to where ``choose`` says; a temporary folder that was made for it goes when it fails."""
+        import shutil
+
+        import anyio
         import anyio.to_thread
 
-        return await anyio.to_thread.run_sync(_choose, self.uri, target)
+        given = None if target is None else os.fspath(target)
+        # Shielded, so that a folder that was made is never lost on the way here.
+        with anyio.CancelScope(shield=True):
+            path, made = await anyio.to_thread.run_sync(choose, self.uri, given)
+        try:
+            await bring(self.uri, path)
+        except BaseException:
+            if made:
+                with anyio.CancelScope(shield=True):
+                    await anyio.to_thread.run_sync(shutil.rmtree, made, True)  # noqa: FBT003 - errors are ignored
+            raise
+        self._local = path
+        return path
 
 
 _FORMATS: dict[tuple[type, str], Any] = {}
@@ -181,14 +205,25 @@ def _restored(kind: type[_Blob], uri: str, format: str, metadata: dict[str, str]
     return blob
 
 
-def _choose(uri: str, target: str | os.PathLike[str] | None) -> Path:
-    """Return the path to write to: a given one, inside a given folder, or inside a new one."""
+def _file_place(uri: str, target: str | None) -> tuple[Path, str]:
+    """Return the path to write a file to, and the folder that was made for it: none where a target is given."""
     import tempfile
 
-    if target is None:
-        return Path(tempfile.mkdtemp(prefix="flyte-")) / safe_name(uri)
-    given = Path(target)
-    return given / safe_name(uri) if given.is_dir() else given
+    if target is not None and not Path(target).is_dir():
+        return Path(target), ""
+    name = safe_name(uri)
+    made = "" if target is not None else tempfile.mkdtemp(prefix="flyte-")
+    return Path(target or made, name), made
+
+
+def _folder_place(_uri: str, target: str | None) -> tuple[Path, str]:
+    """Return the folder to write to; the second time as the one that was made for it."""
+    import tempfile
+
+    if target is not None:
+        return Path(target), ""
+    made = tempfile.mkdtemp(prefix="flyte-")
+    return Path(made), made
 
 
 class FlyteFile(_Blob):
@@ -225,11 +260,7 @@ class FlyteFile(_Blob):
         """
         if self.remote_source is None:
             return Path(self.uri)
-        storage = self._storage
-        path = await self._target(target)
-        await storage.download(self.uri, path)
-        self._local = path
-        return path
+        return await self._bring(self._storage.download, _file_place, target)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Reader]:
@@ -279,11 +310,7 @@ class FlyteDirectory(_Blob):
         """
         if self.remote_source is None:
             return Path(self.uri)
-        storage = self._storage
-        path = Path(target) if target is not None else (await self._target(None)).parent
-        await storage.download_directory(self.uri, path)
-        self._local = path
-        return path
+        return await self._bring(self._storage.download_directory, _folder_place, target)
 
     async def list(self) -> list[FlyteFile]:
         """Return handles of all files in it, at any depth; errors as :meth:`download`."""

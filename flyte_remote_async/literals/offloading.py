@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Final
 
+from anyio import to_thread
 from flyteidl.core import literals_pb2
 
 from flyte_remote_async.errors import DecodeError, IntegrityError, MalformedMessageError
 from flyte_remote_async.literals.gathering import Gathered
 from flyte_remote_async.models.literals import Literal
 from flyte_remote_async.models.message import parse
+from flyte_remote_async.models.pieces import merge_in_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,11 +37,12 @@ async def inline(literal: Literal, context: Context) -> Literal:
         DecodeError: A file is no literal, or is too large.
         StorageError: A file cannot be had, or is cut off.
     """
-    message = await context.run(literal.to_flyte_idl)
+    # In a thread whatever the context's work is: the places that are found are parts of this very message.
+    message = await to_thread.run_sync(merge_in_pieces, literals_pb2.Literal, literal.serialize_to_string())
     if message.HasField("offloaded_metadata"):
         return Literal(await _fetch(message.offloaded_metadata, context))
-    await _fill(await context.run(_places, message), context)
-    return await context.run(Literal.from_flyte_idl, message)
+    await _fill(await to_thread.run_sync(_places, message), context)
+    return await to_thread.run_sync(Literal.from_flyte_idl, message)
 
 
 def _places(literal: literals_pb2.Literal) -> list[literals_pb2.Literal]:
@@ -68,7 +71,7 @@ async def _fill(places: list[literals_pb2.Literal], context: Context) -> None:
         gathered.get(key, functools.partial(_fetch, place.offloaded_metadata, context))
     await gathered.bring()
     for key, place in zip(keys, places, strict=True):
-        place.CopyFrom(await context.run(_parsed, gathered.found(key), key[0]))
+        place.CopyFrom(await to_thread.run_sync(_parsed, gathered.found(key), key[0]))
 
 
 async def _fetch(metadata: literals_pb2.LiteralOffloadedMetadata, context: Context) -> bytes:

@@ -70,7 +70,7 @@ def is_partitioned(uri: str, parts: Sequence[str]) -> bool:
 async def each_file(
     objects: Objects, uri: str, file_format: str, parts: Sequence[str] | None
 ) -> AsyncGenerator[Path, None]:
-    """Bring the files of a table one by one; each is removed when the next is asked for.
+    """Bring the files of a table one by one; what was brought is removed when the next is asked for.
 
     Args:
         objects: Brings them.
@@ -84,6 +84,10 @@ async def each_file(
                 yield path
             return
         for part in parts:
+            here = objects.local(part)
+            if here is not None:
+                yield here
+                continue
             path = folder / "part"
             await objects.download(part, path)
             yield path

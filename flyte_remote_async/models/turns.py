@@ -8,13 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BETWEEN", "IN_PLACE_BYTES", "take_turns"]
-
-IN_PLACE_BYTES: Final = 64 * 1024
-"""Up to this many bytes a literal is decoded in place, on the event loop, unless one sets another bound.
-
-That takes half a millisecond for a list of numbers and some milliseconds for a list of dataclasses.
-"""
+__all__ = ["BETWEEN", "take_turns"]
 
 
 def _nothing() -> None:

@@ -112,7 +112,8 @@ class Session:
 
         # Most values need no storage, so it is not even imported before one does.
         objects = cast("Objects", _Late(lambda: self.objects))
-        return Context(objects=objects, types=self._types or NO_TYPES)
+        in_place = self.config.decode_in_place_bytes
+        return Context(objects=objects, types=self._types or NO_TYPES, in_place_bytes=in_place)
 
     def context_in(self, project: str, domain: str) -> Context:
         """Return what the conversion of the inputs of a launch may use: its files go to its project and domain."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flyte_remote_async.models.turns import IN_PLACE_BYTES
+from flyte_remote_async.config.values import IN_PLACE_BYTES
 from flyte_remote_async.resolver.item import LiteralItem
 from flyte_remote_async.resolver.resolver import LiteralsResolver
 from flyte_remote_async.resolver.source import LoadedLiterals, Loader

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import os
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 import anyio
@@ -30,7 +31,6 @@ from flyte_remote_async.storage.web import SignedStore, WebStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-    from pathlib import Path
     from types import TracebackType
 
     from flyte_remote_async.storage.addresses import Address
@@ -94,6 +94,11 @@ class StoredObjects:
         if address.kind == "local":
             return self._config.local
         return await anyio.to_thread.run_sync(self._has_credentials, address.kind)
+
+    def local(self, uri: str) -> Path | None:
+        """Return the path of what is a file or folder of this machine and may be read in place; None for all else."""
+        address = parse(uri)
+        return Path(address.key) if address.kind == "local" and self._config.local else None
 
     async def aclose(self) -> None:
         """Close the connections; what is asked for afterwards opens new ones."""

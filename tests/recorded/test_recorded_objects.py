@@ -11,9 +11,11 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from flyte_remote_async.errors import StorageError, UnsafePathError
 from flyte_remote_async.literals import FlyteDirectory, FlyteFile, StructuredDataset
 from tests.support import recordings
 from tests.support.data_proxy import backend
+from tests.support.object_server import Answer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -92,3 +94,25 @@ async def test_a_file_without_credentials(recorded: Backend, monkeypatch: pytest
         file = await (await outputs(remote, "samples.data"))["f"]
         assert await file.read() == b"hello"
     assert recorded.ledger.counts["CreateDownloadLocation"] == 1
+
+
+async def test_a_download_that_fails_leaves_no_temporary_folder(
+    recorded: Backend, remote: FlyteRemote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = await (await outputs(remote, "samples.data"))["f"]
+    folder = await (await outputs(remote, "more.types"))["dir"]
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    recorded.store.fault = lambda _request, _answer: Answer(403)
+    for handle in (file, folder):
+        with pytest.raises(StorageError):
+            await handle.download()
+        with pytest.raises(FileNotFoundError):
+            os.fspath(handle)
+    file.uri = "s3://my-s3-bucket/" + "x" * 300
+    with pytest.raises(UnsafePathError):
+        await file.download()
+    assert [entry.name for entry in os.scandir(tmp_path)] == []
+    recorded.store.fault = lambda _request, answer: answer
+    path = await folder.download()
+    assert path.parent == tmp_path
+    assert {entry.name for entry in os.scandir(path)} == {"f0.txt", "f1.txt", "f2.txt"}

@@ -59,6 +59,9 @@ class MemoryObjects:
             raise StorageError(f"it is larger than {limit} bytes", uri=uri)
         return self.stored[uri]
 
+    def local(self, uri: str) -> Path | None:  # noqa: ARG002 - the protocol has it
+        return None
+
     async def download(self, uri: str, target: Path) -> None:
         data = await self.read(uri)
         await anyio.Path(target.parent).mkdir(parents=True, exist_ok=True)

@@ -602,7 +602,10 @@ def test_a_context_pickles_without_its_connections() -> None:
 
 def test_the_objects_of_these_tests_are_such_as_handles_need() -> None:
     from flyte_remote_async.literals import access
+    from flyte_remote_async.storage import StoredObjects
 
     members = [name for name in vars(access.Objects) if not name.startswith("_")]
-    assert {"read", "download", "download_directory", "open", "upload", "upload_directory", "list"} == set(members)
-    assert all(callable(getattr(MemoryObjects, name)) for name in members)
+    assert {"read", "download", "download_directory", "local", "open", "upload", "upload_directory", "list"} == set(
+        members
+    )
+    assert all(callable(getattr(kind, name)) for name in members for kind in (MemoryObjects, StoredObjects))

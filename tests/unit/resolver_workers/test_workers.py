@@ -9,15 +9,23 @@ import threading
 from typing import TYPE_CHECKING
 
 import anyio
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from flyteidl.core import literals_pb2, types_pb2
 
+from flyte_remote_async.config.values import StorageConfig
 from flyte_remote_async.errors import DecodeError, WorkerDiedError
+from flyte_remote_async.literals import Context, Types
+from flyte_remote_async.models.literals import Literal
 from flyte_remote_async.models.turns import take_turns
-from flyte_remote_async.resolver import ProcessWork
+from flyte_remote_async.resolver import LiteralsResolver, ProcessWork
 from flyte_remote_async.resolver.workers import beside, full_collections_postponed, imported
+from flyte_remote_async.storage.objects import StoredObjects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.anyio
 
@@ -196,6 +204,58 @@ async def test_a_process_that_dies_fails_only_its_own_work() -> None:
     assert list(answers[::2]) == [2, 6, 10]
     assert all("the process that ran die died" in str(answer) for answer in answers[1::2])
     assert await work.run(double, 6) == 12
+
+
+class Fragile:
+    """A type whose values are made in a process."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+
+async def test_a_table_that_a_process_reads_and_a_value_that_kills_one(tmp_path: Path) -> None:
+    work = ProcessWork(2)
+    table = pa.table({"a": [1, 2, 3], "b": ["x", "y", "z"]})
+    pq.write_table(table, tmp_path / "good")
+    (tmp_path / "cut").write_bytes((tmp_path / "good").read_bytes()[:-20])
+
+    async def from_literal(literal: Literal, objects: object) -> Fragile:
+        value = literal.to_flyte_idl().scalar.primitive.integer
+        return Fragile(await work.run(die if value else double, value))
+
+    declared = types_pb2.LiteralType(simple=types_pb2.SimpleType.INTEGER)
+    types = Types().with_type(
+        Fragile, tag="Fragile", literal_type=declared, to_literal=lambda one: one, from_literal=from_literal
+    )
+    async with StoredObjects(StorageConfig(local=True)) as objects:
+        resolver = LiteralsResolver(
+            {
+                "dies": integer(1),
+                "lives": integer(0),
+                "good": dataset(tmp_path / "good"),
+                "cut": dataset(tmp_path / "cut"),
+            },
+            context=Context(objects=objects, types=types, work=work),
+        )
+        resolver.update_type_hints({"dies": Fragile, "lives": Fragile, "good": pa.Table, "cut": pa.Table})
+        with pytest.raises(DecodeError) as caught:
+            await resolver.all()
+        assert set(resolver.native_values) == {"good", "lives"}
+        assert resolver.native_values["good"] == table
+        assert resolver.native_values["lives"].value == 0
+        said = [str(caught.value), *caught.value.__notes__]
+        assert any("cannot decode dies" in line and "the process that ran die died" in line for line in said)
+        assert any("cannot decode cut" in line for line in said)
+
+
+def integer(value: int) -> Literal:
+    primitive = literals_pb2.Primitive(integer=value)
+    return Literal.from_flyte_idl(literals_pb2.Literal(scalar=literals_pb2.Scalar(primitive=primitive)))
+
+
+def dataset(path: Path) -> Literal:
+    table = literals_pb2.StructuredDataset(uri=path.as_uri())
+    return Literal.from_flyte_idl(literals_pb2.Literal(scalar=literals_pb2.Scalar(structured_dataset=table)))
 
 
 async def test_a_cancelled_caller_ends_its_process() -> None:
