@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Client = Callable[[], Awaitable[httpx.AsyncClient]]
     Sign = Callable[[str], Awaitable[str]]
 
-__all__ = ["Sign", "SignedStore", "WebStore", "digest_of", "request_for", "translate"]
+__all__ = ["SignedStore", "WebStore", "digest_of", "request_for", "translate"]
 
 _OK: Final = 200
 _PARTIAL: Final = 206
