@@ -121,15 +121,19 @@ class Codec:
         """
         packed = bulk.payloads(data) if self.is_packed else None
         if packed is not None:
-            return each(self._of_payload, packed, first)
+            return each(self._payloads(max(map(len, packed), default=0)), packed, first)
         return each(self.decode, literals_pb2.LiteralCollection.FromString(data).literals, first)
 
-    def _of_payload(self, payload: bytes) -> Any:
-        try:
-            return self.build(wire.unpack(payload))
-        except DecodeError as error:
-            self._of_form(error, "binary")
-            raise
+    def _payloads(self, longest: int) -> Callable[[bytes], Any]:
+        unpack, build = wire.unpacker(longest), self.build
+
+        def convert(payload: bytes) -> Any:
+            try:
+                return build(unpack(payload))
+            except Exception:  # noqa: BLE001 - of our own or of msgpack: it is raised again in our words
+                return self.built("binary", lambda: wire.unpack(payload))
+
+        return convert
 
     def _of_form(self, error: DecodeError, form: str) -> None:
         error.kind = error.kind or form

@@ -36,10 +36,20 @@ class _Part(NamedTuple):
     required: bool
 
 
+class _Way(NamedTuple):
+    """How a part of a payload becomes an argument: as it is where it is of a type exactly, else built."""
+
+    name: str
+    argument: str
+    exact: type | None
+    build: Callable[[Any], Any]
+    required: str  # its type, for the error where it is missing; empty where it may be
+
+
 class _Class(Codec):
     """A record. Its fields are looked up when the first value comes: a class may refer to itself."""
 
-    __slots__ = ("_parts", "_read", "codecs", "hint", "python")
+    __slots__ = ("_parts", "_read", "_ways", "codecs", "hint", "python")
     tag = "Object-Dataclass-Transformer"
 
     def __init__(self, codecs: Codecs, hint: Any) -> None:
@@ -48,6 +58,7 @@ class _Class(Codec):
         self.codecs = codecs
         self.hint = hint
         self._parts: list[_Part] | None = None
+        self._ways: list[_Way] = []
         self._read: Callable[[Any, str], Any] = getattr
 
     @property
@@ -60,18 +71,25 @@ class _Class(Codec):
         if type(value) is not dict:
             raise self.mismatch(value)
         arguments: dict[str, Any] = {}
-        parts = self.parts
+        ways = self._ways or self._look_at_parts()
         name = ""
         try:
-            for name, argument, codec, required in parts:
+            for name, argument, exact, build, required in ways:
                 if name in value:
                     item = value[name]
-                    arguments[argument] = item if type(item) is codec.exact else codec.build(item)
+                    arguments[argument] = item if type(item) is exact else build(item)
                 elif required:
-                    raise DecodeError(_MISSING, expected=codec.expected)
+                    raise DecodeError(_MISSING, expected=required)
         except LiteralError as error:
             raise error.within(f".{name}") from error.__cause__
         return self._make(arguments)
+
+    def _look_at_parts(self) -> list[_Way]:
+        self._ways = [
+            _Way(one.name, one.argument, one.codec.exact, one.codec.build, one.codec.expected if one.required else "")
+            for one in self.parts
+        ]
+        return self._ways
 
     def encode(self, value: Any) -> literals_pb2.Literal:
         return wire.write_binary(self.dump(value))

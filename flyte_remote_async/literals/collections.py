@@ -21,13 +21,14 @@ __all__ = ["from_hint", "list_of"]
 
 
 class _List(Codec):
-    __slots__ = ("element",)
+    __slots__ = ("_exact", "element")
     tag = "Typed List"
     is_packed = True
 
     def __init__(self, element: Codec) -> None:
         super().__init__(f"list[{element.expected}]")
         self.element = element
+        self._exact = None if element.exact is None else frozenset({element.exact})
 
     def decode(self, literal: literals_pb2.Literal) -> Any:
         if literal.WhichOneof("value") != "collection":
@@ -50,8 +51,7 @@ class _List(Codec):
     def build(self, value: Any) -> Any:
         if type(value) is not list:
             raise self.mismatch(value)
-        exact = self.element.exact
-        if exact is not None and {exact}.issuperset(map(type, value)):
+        if self._exact is not None and self._exact.issuperset(map(type, value)):
             return value
         return each(self.element.build, value)
 

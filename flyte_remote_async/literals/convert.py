@@ -54,8 +54,8 @@ def decode(
         >>> decode(literal, literal_type, list[Point])
         [Point(x=1, y=2.0)]
     """
-    if isinstance(literal, Literal) and len(literal.serialize_to_string()) > _SHORT:
-        return _decode_bytes(literal.serialize_to_string(), lambda: _codec(DecodeError, literal_type, hint, context))
+    if isinstance(literal, Literal) and len(literal.wire) > _SHORT:
+        return _decode_bytes(literal.wire, lambda: _codec(DecodeError, literal_type, hint, context))
     try:
         message = literal if isinstance(literal, literals_pb2.Literal) else literal.to_flyte_idl()
     except ProtobufDecodeError as error:

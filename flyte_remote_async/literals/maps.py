@@ -16,17 +16,20 @@ from flyte_remote_async.literals.primitives import STR
 from flyte_remote_async.models.wire import UncutError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from flyte_remote_async.literals.registry import Codecs
 
 __all__ = ["PLAIN_DICT", "any_keys", "from_hint", "map_of", "plain_dict"]
 
 
+_TEXTS = frozenset({str})
+
+
 class _Dict(Codec):
     """A dict with typed keys and values; as a literal it is a map, or a payload when its keys are no strings."""
 
-    __slots__ = ("codecs", "key", "packed", "value")
+    __slots__ = ("_exact", "codecs", "key", "packed", "value")
     tag = "Typed Dict"
     is_packed = True
 
@@ -35,6 +38,7 @@ class _Dict(Codec):
         self.codecs = codecs
         self.key = key
         self.value = value
+        self._exact = None if value.exact is None or key is not STR else frozenset({value.exact})
         self.packed = packed
 
     def decode(self, literal: literals_pb2.Literal) -> Any:
@@ -66,8 +70,8 @@ class _Dict(Codec):
             return value
         if type(value) is not dict:
             raise self.mismatch(value)
-        exact = self.value.exact
-        if self.key is STR and exact is not None and _all(str, value) and _all(exact, value.values()):
+        exact = self._exact
+        if exact is not None and _TEXTS.issuperset(map(type, value)) and exact.issuperset(map(type, value.values())):
             return value
         return self._both(self.key.build_key, self.value.build, value)
 
@@ -101,10 +105,6 @@ class _Dict(Codec):
     @staticmethod
     def _both(convert_key: Callable[[Any], Any], convert: Callable[[Any], Any], items: dict[Any, Any]) -> Any:
         return {step(f"[{key!r}]", convert_key, key): step(f"[{key!r}]", convert, item) for key, item in items.items()}
-
-
-def _all(exact: type, values: Iterable[Any]) -> bool:
-    return {exact}.issuperset(map(type, values))
 
 
 class _PlainDict(Codec):

@@ -38,7 +38,7 @@ async def inline(literal: Literal, context: Context) -> Literal:
         StorageError: A file cannot be had, or is cut off.
     """
     # In a thread whatever the context's work is: the places that are found are parts of this very message.
-    message = await to_thread.run_sync(merge_in_pieces, literals_pb2.Literal, literal.serialize_to_string())
+    message = await to_thread.run_sync(merge_in_pieces, literals_pb2.Literal, literal.wire)
     if message.HasField("offloaded_metadata"):
         return Literal(await _fetch(message.offloaded_metadata, context))
     await _fill(await to_thread.run_sync(_places, message), context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, Final
 
 from flyteidl.core import literals_pb2
@@ -10,9 +11,20 @@ from flyte_remote_async.errors import DecodeError, EncodeError, UntrustedPickleE
 from flyte_remote_async.models.turns import take_turns
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from google.protobuf import struct_pb2
 
-__all__ = ["MSGPACK", "plain_struct", "read_binary", "read_generic", "unpack", "unpack_in_pieces", "write_binary"]
+__all__ = [
+    "MSGPACK",
+    "plain_struct",
+    "read_binary",
+    "read_generic",
+    "unpack",
+    "unpack_in_pieces",
+    "unpacker",
+    "write_binary",
+]
 
 MSGPACK = "msgpack"
 
@@ -49,6 +61,14 @@ def unpack(payload: bytes) -> Any:
         )
     except (ValueError, TypeError, msgpack.UnpackException) as error:
         raise _unreadable(size, error) from error
+
+
+def unpacker(longest: int) -> Callable[[bytes], Any]:
+    """Return what unpacks payloads of up to a length as :func:`unpack` does, faster, with errors of msgpack's own."""
+    import msgpack
+
+    limits = dict.fromkeys(("max_str_len", "max_bin_len", "max_array_len", "max_map_len"), longest)
+    return functools.partial(msgpack.unpackb, strict_map_key=False, max_ext_len=0, **limits)
 
 
 def unpack_in_pieces(data: bytes, start: int, end: int) -> Any:

@@ -14,9 +14,9 @@ import attrs
 from flyteidl.core import interface_pb2, literals_pb2
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from flyte_remote_async.models.message import MessageValue
+from flyte_remote_async.models.message import MessageValue, canonical_bytes, parse
 from flyte_remote_async.models.parsed import ParsedValue, in_order
-from flyte_remote_async.models.pieces import canonical_in_pieces, merge_in_pieces
+from flyte_remote_async.models.pieces import PIECE, canonical_in_pieces, copied, merge_in_pieces
 from flyte_remote_async.models.types import LiteralType
 from flyte_remote_async.models.wire import fields, pair_at
 
@@ -41,11 +41,52 @@ __all__ = [
 _REPR_BYTES: Final = 2_000
 
 
-@attrs.frozen(repr=False)
+@attrs.frozen(repr=False, eq=False)
 class Literal(MessageValue[literals_pb2.Literal]):
     """A value as Flyte stores it (``core.Literal``): its bytes, not yet decoded."""
 
     message_type: ClassVar[type[literals_pb2.Literal]] = literals_pb2.Literal
+
+    # Bringing a large value to its canonical bytes can take longer than decoding it, and few are ever compared.
+    _is_canonical: bool = True
+
+    @classmethod
+    def from_flyte_idl(cls, p: literals_pb2.Literal) -> Self:
+        """Return the value of a protobuf message; later changes to the message do not show in it."""
+        data = p.SerializeToString()
+        return cls(data, is_canonical=False) if len(data) > PIECE else cls(canonical_bytes(p))
+
+    @classmethod
+    def from_wire(cls, data: bytes, start: int, end: int) -> Self:
+        """Return the value of the message that lies between two positions of some bytes.
+
+        Raises:
+            MalformedMessageError: The bytes are no literal; for a large one decoding it says so.
+        """
+        if end - start <= PIECE:
+            return cls(canonical_bytes(parse(literals_pb2.Literal, data[start:end])))
+        return cls(copied(data, start, end), is_canonical=False)
+
+    @property
+    def wire(self) -> bytes:
+        """The message's bytes; maps in them may be in any order."""
+        return self._data
+
+    def serialize_to_string(self) -> bytes:
+        """Return the message's bytes, with its maps in a fixed order."""
+        return self._data if self._is_canonical else self._canonical
+
+    @functools.cached_property
+    def _canonical(self) -> bytes:
+        return canonical_in_pieces(literals_pb2.Literal, self._data)
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._data == other._data or self.serialize_to_string() == other.serialize_to_string()
+
+    def __hash__(self) -> int:
+        return hash(self.serialize_to_string())
 
     # Not a ParsedValue: a parsed list of a million integers would stay in memory beside its bytes.
     @functools.cached_property
@@ -179,7 +220,7 @@ def literals_in_pieces(data: bytes, start: int = 0, end: int | None = None) -> d
         for field in fields(data, start, end):
             key, value = pair_at(data, field.start, field.end)
             name = data[key.start : key.end].decode()
-            found[name] = Literal(canonical_in_pieces(literals_pb2.Literal, data, value.start, value.end))
+            found[name] = Literal.from_wire(data, value.start, value.end)
     except ValueError:
         # A form that no ordinary writer makes; protobuf has the last word.
         return literals_by_name(merge_in_pieces(literals_pb2.LiteralMap, data[start:end]))

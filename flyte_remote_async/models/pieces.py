@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from flyte_remote_async.models.wire import Field
 
-__all__ = ["PIECE", "canonical_in_pieces", "merge_in_pieces"]
+__all__ = ["PIECE", "canonical_in_pieces", "copied", "merge_in_pieces"]
 
 M = TypeVar("M", bound=ProtobufMessage)
 
@@ -103,6 +103,13 @@ def _is_repeated(known: Any) -> bool:
     return bool(known.is_repeated if hasattr(known, "is_repeated") else known.label == known.LABEL_REPEATED)
 
 
+def copied(data: bytes, start: int, end: int) -> bytes:
+    """Return what lies between two positions; joining is the one large copy that CPython makes without its lock."""
+    if (start, end) == (0, len(data)):
+        return data
+    return b"".join([data[at : min(at + PIECE, end)] for at in range(start, end, PIECE)])
+
+
 def canonical_in_pieces(
     message_type: type[ProtobufMessage], data: bytes, start: int = 0, end: int | None = None
 ) -> bytes:
@@ -119,7 +126,6 @@ def canonical_in_pieces(
     """
     end = len(data) if end is None else end
     try:
-        # Joining bytes is the one large copy that CPython makes without its lock.
         return b"".join(_canonical(message_type.DESCRIPTOR, data, start, end))
     except ValueError:
         # A form that no ordinary writer makes; protobuf has the last word.

@@ -8,8 +8,6 @@ from google.protobuf.message import Message
 
 from flyte_remote_async.errors import MalformedMessageError, RPCError
 from flyte_remote_async.models.message import parse
-from flyte_remote_async.models.pieces import merge_in_pieces
-from flyte_remote_async.resolver import workers
 
 if TYPE_CHECKING:
     from flyte_remote_async.transport.base import Metadata, Method, Transport
@@ -55,6 +53,10 @@ class Calls:
         try:
             if len(reply) <= IN_PLACE_BYTES:
                 return parse(method.response_type, reply)
+            # A program whose replies are small need not import these.
+            from flyte_remote_async.models.pieces import merge_in_pieces
+            from flyte_remote_async.resolver import workers
+
             return await workers.beside(merge_in_pieces, method.response_type, reply)
         except MalformedMessageError as error:
             reason = f"{method.name}: the reply is malformed: {error}"

@@ -190,6 +190,6 @@ async def _run(literal: Literal, declared: LiteralType | None, hint: Any, contex
     """Decode a literal: a small one here, a large one beside the loop."""
     from flyte_remote_async.literals.convert import decode
 
-    if len(literal.serialize_to_string()) <= context.in_place_bytes:
+    if len(literal.wire) <= context.in_place_bytes:
         return decode(literal, declared, hint, context)
     return await beside(decode, literal, declared, hint, context)

@@ -1,13 +1,8 @@
-"""Stored objects by URI, wherever they lie: what files, tables and offloaded literals are read and written with.
-
-There may be several ways to an object: the store itself, with credentials of this machine, and URLs that the control
-plane signs with its own. The way whose credentials are known is tried first; an error tells all that were tried.
-"""
+"""Stored objects by URI, wherever they lie: what files, tables and offloaded literals are read and written with."""
 
 from __future__ import annotations
 
 import copy
-import os
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, TypeVar
@@ -16,21 +11,19 @@ import anyio
 import anyio.to_thread
 
 from flyte_remote_async.config.values import StorageConfig
-from flyte_remote_async.errors import MissingExtraError, ObjectNotFoundError, StorageError
+from flyte_remote_async.errors import ObjectNotFoundError, StorageError
 from flyte_remote_async.storage.addresses import parse
-from flyte_remote_async.storage.buckets import BucketStore
 from flyte_remote_async.storage.connections import Connections
 from flyte_remote_async.storage.directories import download_all, upload_all
 from flyte_remote_async.storage.files import replacing
 from flyte_remote_async.storage.incoming import Incoming, Verifier
-from flyte_remote_async.storage.local import LocalStore, keep
+from flyte_remote_async.storage.local import keep
 from flyte_remote_async.storage.names import safe
-from flyte_remote_async.storage.opening import has_credentials, has_default_login
 from flyte_remote_async.storage.uploads import Source, UploadStore
-from flyte_remote_async.storage.web import SignedStore, WebStore
+from flyte_remote_async.storage.ways import Ways
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from types import TracebackType
 
     from flyte_remote_async.storage.addresses import Address
@@ -73,11 +66,10 @@ class StoredObjects:
         proxy: str | None = None,
     ) -> None:
         self._config = config or StorageConfig()
-        self._sign = sign
         self._locate = locate
         self._stall = stall
         self._connections = Connections(proxy, stall)
-        self._ways: dict[tuple[str, int], tuple[Store, ...]] = {}
+        self._ways = Ways(self._config, sign, self._connections)
 
     def storing_with(self, locate: Locate) -> StoredObjects:
         """Return the same objects with another place for uploads; they share connections."""
@@ -87,13 +79,7 @@ class StoredObjects:
 
     async def reaches(self, uri: str) -> bool:
         """Tell whether there are credentials of this machine for an object, or it lies on this machine."""
-        try:
-            address = parse(uri)
-        except StorageError:
-            return False
-        if address.kind == "local":
-            return self._config.local
-        return await anyio.to_thread.run_sync(self._has_credentials, address.kind)
+        return await self._ways.reaches(uri)
 
     def local(self, uri: str) -> Path | None:
         """Return the path of what is a file or folder of this machine and may be read in place; None for all else."""
@@ -198,7 +184,7 @@ class StoredObjects:
                 raise ObjectNotFoundError("there is nothing under it", uri=address.shown)
             return [entry.name for entry in found]
 
-        return await self._first(address, names)
+        return await self._ways.first(address, names)
 
     @asynccontextmanager
     async def _incoming(self, address: Address) -> AsyncIterator[Incoming]:
@@ -211,62 +197,11 @@ class StoredObjects:
                 raise
             return incoming
 
-        incoming = await self._first(address, begin)
+        incoming = await self._ways.first(address, begin)
         try:
             yield incoming
         finally:
             await incoming.aclose()
-
-    async def _first(self, address: Address, attempt: Callable[[Store], Awaitable[T]]) -> T:
-        """Return what the first way gives that gives anything."""
-        failed: list[tuple[str, StorageError | MissingExtraError]] = []
-        ways = await self._stores(address)
-        for store in ways:
-            try:
-                return await attempt(store)
-            except (StorageError, MissingExtraError) as error:
-                failed.append((store.name, error))
-        if len(failed) == 1:
-            raise failed[0][1]
-        tried = [f"{name}: {getattr(error, 'reason', error)}" for name, error in failed]
-        missing = any(isinstance(error, ObjectNotFoundError) for _, error in failed)
-        kind = ObjectNotFoundError if missing else StorageError
-        reason = "there is no such object; tried:" if missing else "it cannot be had; tried:"
-        raise kind(reason, uri=address.shown, tried=tried)
-
-    async def _stores(self, address: Address) -> tuple[Store, ...]:
-        # What was opened before a fork does not work after it.
-        key = (address.kind, os.getpid())
-        if key not in self._ways:
-            known = await anyio.to_thread.run_sync(self._has_credentials, address.kind)
-            self._ways[key] = self._make(address, known=known)
-        return self._ways[key]
-
-    def _has_credentials(self, kind: str) -> bool:
-        if kind not in {"s3", "gs", "azure"}:
-            return False
-        return has_credentials(kind, self._config, os.environ) or (kind == "gs" and has_default_login())
-
-    def _make(self, address: Address, *, known: bool) -> tuple[Store, ...]:
-        if address.kind == "local":
-            if not self._config.local:
-                reason = (
-                    "files of this machine are read only where the backend is known to be local: "
-                    "StorageConfig(local=True)"
-                )
-                raise StorageError(reason, uri=address.uri)
-            return (LocalStore(),)
-        if address.kind == "web":
-            if not self._config.web:
-                reason = "web addresses are not read here: StorageConfig(web=False)"
-                raise StorageError(reason, uri=address.shown)
-            return (WebStore(self._connections.client),)
-        direct = BucketStore(self._config, patient=known)
-        if self._sign is None:
-            return (direct,)
-        signed = SignedStore(self._connections.client, self._sign)
-        # Without credentials that one can see, there may still be those of the machine itself, in a cloud.
-        return (direct, signed) if known else (signed, direct)
 
     # --- writing ------------------------------------------------------------------------------------------------------
 

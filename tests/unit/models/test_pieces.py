@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from flyte_remote_async.errors import MalformedMessageError
 from flyte_remote_async.models import pieces
+from flyte_remote_async.models.literals import Literal as LiteralValue
 from flyte_remote_async.models.literals import literals_by_name, literals_in_pieces
 from flyte_remote_async.models.message import canonical_bytes
 from flyte_remote_async.models.pieces import canonical_in_pieces, merge_in_pieces
@@ -142,3 +144,22 @@ def test_there_are_turns_between_pieces(piece: int) -> None:
     finally:
         BETWEEN.reset(token)
     assert len(turns) >= len(data) / max(2 * piece, 20)
+
+
+def test_a_large_literal_is_brought_to_its_canonical_form_when_it_is_compared() -> None:
+    entries = {f"key{at}": number(at) for at in range(20_000)}
+    forth = Map(literals=entries).SerializeToString()
+    back = Map(literals=dict(reversed(entries.items()))).SerializeToString()
+    # A map's order is protobuf's affair; bytes in two orders are made by hand.
+    half = Map(literals={"a": number(1)}).SerializeToString()
+    orders = [header(3, len(half + forth)) + half + forth, header(3, len(half + back)) + back + half]
+    one, other = (LiteralValue.from_wire(data, 0, len(data)) for data in orders)
+    assert one.wire == orders[0]
+    assert one.wire != other.wire
+    assert one == other
+    assert hash(one) == hash(other)
+    assert one.serialize_to_string() == canonical_bytes(Literal.FromString(orders[0]))
+    assert pickle.loads(pickle.dumps(one)) == other
+    assert LiteralValue.from_flyte_idl(Literal.FromString(orders[1])) == one
+    assert one != LiteralValue.from_flyte_idl(Literal(map=Map(literals=entries)))
+    assert one != orders[0]

@@ -216,7 +216,7 @@ async def test_a_busy_server(source: tuple[StoredObjects, str], server: ObjectSe
     objects, bucket = source
     answers = iter([503, 500])
     server.fault = lambda _request, answer: _with(answer, status=next(answers, answer.status))
-    if bucket == "s3://b" and objects._sign is None:  # obstore tries again by itself, as often as it is told
+    if bucket == "s3://b" and objects._ways._sign is None:  # obstore tries again by itself, as often as it is told
         answers = iter([503])
     assert await objects.read(f"{bucket}/dir/one.txt") == b"one"
 
