@@ -60,6 +60,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from flyte_remote_async.executions import FlyteWorkflowExecution
+
 __all__ = [
     "AbortedError",
     "AlreadyExistsError",
@@ -445,7 +447,7 @@ class WaitTimeoutError(FlyteRemoteError, TimeoutError):
 
     http_status = 504
 
-    def __init__(self, message: str, *, execution: Any = None, last_error: Exception | None = None) -> None:
+    def __init__(self, message: str, *, execution: FlyteWorkflowExecution, last_error: Exception | None = None) -> None:
         super().__init__(message)
         self.execution = execution
         self.last_error = last_error

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from flyteidl.admin import execution_pb2
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Unpack
 
-    from flyte_remote_async.config.settings import Overrides
+    from flyte_remote_async.config.settings import Others, Overrides
     from flyte_remote_async.entities import FlyteLaunchPlan, FlyteTask, FlyteWorkflow
     from flyte_remote_async.executions import FlyteTaskExecution
     from flyte_remote_async.executions.data import ExecutionData
@@ -78,21 +78,44 @@ class FlyteRemote:
     # --- making one ---------------------------------------------------------------------------------------------
 
     @classmethod
-    def connect(cls, endpoint: str | Config, *, types: Types | None = None, **overrides: Unpack[Overrides]) -> Self:
+    def connect(
+        cls,
+        endpoint: str | Config,
+        *,
+        insecure: bool | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        transport: Literal["grpcio", "grpclib"] | None = None,
+        types: Types | None = None,
+        **others: Unpack[Others],
+    ) -> Self:
         """Return a remote for an endpoint; nothing is sent before its first verb.
 
         Args:
             endpoint: Host and port such as ``"localhost:30080"`` or ``"dns:///flyte.example.com"``, a URL, or a whole
                 :class:`Config`.
+            insecure: Whether to speak plaintext instead of TLS; False when nothing says so.
+            project: Project that is meant where none is named.
+            domain: Domain that is meant where none is named.
+            transport: ``"grpcio"``, which is the usual one, or ``"grpclib"`` in pure Python.
             types: The user's own types, which decoding and encoding know besides Flyte's.
-            **overrides: Fields of :class:`Config`, such as ``insecure=True``, ``project``, ``domain`` and
-                ``transport="grpclib"``.
+            **others: Other fields of :class:`Config`, such as ``timeouts``.
 
         Raises:
             ConfigError: The endpoint or another value is malformed.
         """
-        config = endpoint.replace(**overrides) if isinstance(endpoint, Config) else None
-        given = config or Config.for_endpoint(str(endpoint), **overrides)
+        overrides: Overrides = {
+            **others,
+            "insecure": insecure,
+            "project": project,
+            "domain": domain,
+            "transport": transport,
+        }
+        given = (
+            endpoint.replace(**overrides)
+            if isinstance(endpoint, Config)
+            else Config.for_endpoint(endpoint, **overrides)
+        )
         Target.parse(given.endpoint, insecure=given.insecure)
         return cls(_ready(given), types=types)
 
@@ -165,10 +188,11 @@ class FlyteRemote:
 
     async def aclose(self) -> None:
         """Close the remote; calls in flight end with :class:`ClosedError`. Closing twice is fine."""
-        self._closed = True
         if self._session is not None:
+            # First: a session refuses to be closed from another loop.
             await self._session.aclose()
             self._session.closing.set()
+        self._closed = True
 
     async def __aenter__(self) -> Self:
         return await self.open()

@@ -17,19 +17,15 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Literal, Self, TypedDict, Unpack
 
-    class Overrides(TypedDict, total=False):
-        """What can be given by name; None is "not given"."""
+    class Others(TypedDict, total=False):
+        """What is seldom given; None is "not given"."""
 
-        insecure: bool | None
         insecure_skip_verify: bool | None
         ca_cert_file: Path | str | None
         client_cert_file: Path | str | None
         client_key_file: Path | str | None
         server_name: str | None
-        project: str | None
-        domain: str | None
         org: str | None
-        transport: Literal["grpcio", "grpclib"] | None
         console_endpoint: str | None
         http_proxy_url: str | None
         timeouts: Timeouts | None
@@ -41,12 +37,36 @@ if TYPE_CHECKING:
         auth: AuthConfig | None
         storage: StorageConfig | None
 
+    class Overrides(Others, total=False):
+        """What can be given by name; None is "not given"."""
+
+        insecure: bool | None
+        project: str | None
+        domain: str | None
+        transport: Literal["grpcio", "grpclib"] | None
+
 
 __all__ = ["Config"]
 
 SANDBOX_ENDPOINT: Final = "localhost:30080"
 
 _HEADER: Final = r"[0-9a-z_.-]+"
+
+
+_KINDS: Final[dict[str, type]] = {
+    "endpoint": str,
+    "insecure": bool,
+    "insecure_skip_verify": bool,
+    "server_name": str,
+    "project": str,
+    "domain": str,
+    "org": str,
+    "console_endpoint": str,
+    "timeouts": Timeouts,
+    "max_message_bytes": int,
+    "max_attempts": int,
+}
+_WORDS: Final = {str: "string", bool: "bool", int: "whole number"}
 
 
 def _to_path(value: Path | str | None) -> Path | None:
@@ -133,6 +153,12 @@ class Config:
     _sources: tuple[tuple[str, str], ...] = attrs.field(default=(), repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
+        for name, kind in _KINDS.items():
+            value = getattr(self, name)
+            if (value is not None or name == "endpoint") and (
+                not isinstance(value, kind) or (kind is int and isinstance(value, bool))
+            ):
+                raise ConfigError(f"{name} is a {_WORDS.get(kind, kind.__name__)}, not {value!r}")
         if not self.endpoint.strip():
             raise ConfigError("the endpoint is empty: give the host and port of the control plane")
         if self.transport not in {"grpcio", "grpclib"}:

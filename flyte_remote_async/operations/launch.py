@@ -9,12 +9,13 @@ read.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 from flyteidl.admin import execution_pb2
 
-from flyte_remote_async.entities import FlyteTask, FlyteWorkflow
+from flyte_remote_async.entities import FlyteLaunchPlan, FlyteTask, FlyteWorkflow
 from flyte_remote_async.errors import (
     AbortedError,
     AlreadyExistsError,
@@ -35,11 +36,10 @@ from flyte_remote_async.policy.names import RANDOM_BYTES, execution_name, proble
 from flyte_remote_async.transport.methods import CREATE_EXECUTION, TERMINATE_EXECUTION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from flyteidl.core import literals_pb2
 
-    from flyte_remote_async.entities import FlyteLaunchPlan
     from flyte_remote_async.literals import Context
     from flyte_remote_async.models.options import LaunchOptions
     from flyte_remote_async.operations.calls import Calls
@@ -104,6 +104,10 @@ class Launcher:
             AlreadyExistsError: There is an execution of that name; nothing was sent that would change it.
             RPCError: The launch failed.
         """
+        if not isinstance(entity, (FlyteTask, FlyteWorkflow, FlyteLaunchPlan)):
+            raise TypeError(f"what is launched is a fetched task, workflow or launch plan, not {entity!r}")
+        if not isinstance(inputs, Mapping):
+            raise TypeError(f"inputs are a mapping of names to values, not {inputs!r}")
         problem = problem_of_name(id.name) if id else None
         if id is not None and problem is not None:
             reason = f"an execution cannot be called {id.name!r}: {problem}"

@@ -51,6 +51,8 @@ async def executions(
     if limit is not None and limit < 1:
         reason = f"a list needs a limit of 1 or more, or None for all; this is {limit}"
         raise ValueError(reason)
+    if isinstance(filters, str):
+        raise TypeError(f"filters is a list of filters, not the string {filters!r}: write [{filters!r}]")
     request = common_pb2.ResourceListRequest(
         id=common_pb2.NamedEntityIdentifier(project=project, domain=domain),
         limit=min(limit or _PAGE, _PAGE),

@@ -139,7 +139,8 @@ class LiteralsResolver(Values):
 
     @property
     def native_values(self) -> dict[str, Any]:
-        """The values that were decoded so far, each as it was asked for last."""
+        """The values that were decoded so far, each as it was asked for last; NotLoadedError as for the literals."""
+        _ = self._source.literals
         return {name: values[-1][1] for name, values in self._decoded.items()}
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, overload
 
 import anyio
 import attrs
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from flyte_remote_async.resolver.source import Source
 
 __all__ = ["MISSING", "Values"]
+
+T = TypeVar("T")
 
 MISSING: Final = object()
 
@@ -57,6 +59,12 @@ class Values:
 
     def __getitem__(self, key: str) -> LiteralItem:
         return LiteralItem(self, key)
+
+    @overload
+    async def get(self, attr: str, as_type: type[T], *, allow_pickle: bool = False) -> T: ...
+
+    @overload
+    async def get(self, attr: str, as_type: Any = None, *, allow_pickle: bool = False) -> Any: ...
 
     async def get(self, attr: str, as_type: Any = None, *, allow_pickle: bool = False) -> Any:
         """Return one value.

@@ -10,15 +10,22 @@ import anyio
 import pytest
 import trio
 
-from flyte_remote_async import Config, FlyteRemote
+from flyte_remote_async import Config, FlyteRemote, FlyteTask
 from flyte_remote_async.config import Timeouts
 from flyte_remote_async.devserver import DevServer
 from flyte_remote_async.devserver.inprocess import InProcessTransport
 from flyte_remote_async.devserver.serving import Serving
-from flyte_remote_async.errors import ClosedError, ConfigError, RPCError, UnsupportedLoopError, WrongLoopError
+from flyte_remote_async.errors import (
+    ClosedError,
+    ConfigError,
+    RPCError,
+    UnsupportedLoopError,
+    WrongLoopError,
+)
 from flyte_remote_async.transport.methods import GET_EXECUTION
+from tests.support import recordings
 from tests.support.films import Film
-from tests.support.remotes import Ledger, remote_over
+from tests.support.remotes import Ledger, remote_of, remote_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -288,3 +295,39 @@ async def test_an_error_tells_the_rpc_the_entity_the_place_and_the_attempts() ->
     assert (error.method, error.entity, error.attempts) == ("GetExecution", "p/d/x", 2)
     assert "GetExecution p/d/x" in str(error)
     assert "127.0.0.1:1" in str(error)
+
+
+# --- arguments that are none ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        ({"insecure": "yes"}, "insecure is a bool, not 'yes'"),
+        ({"project": 5}, "project is a string, not 5"),
+        ({"timeouts": 5}, "timeouts is a Timeouts, not 5"),
+        ({"max_attempts": True}, "max_attempts is a whole number, not True"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_at_once(named: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        FlyteRemote.connect("localhost:1", **named)
+
+
+@pytest.mark.parametrize("endpoint", [None, 5])
+def test_an_endpoint_is_a_string(endpoint: Any) -> None:
+    with pytest.raises(ConfigError, match="endpoint is a string"):
+        FlyteRemote.connect(endpoint)
+
+
+async def test_what_cannot_be_launched_is_told() -> None:
+    async with DevServer() as server, remote_of(server) as (remote, ledger):
+        with pytest.raises(TypeError, match="fetched task, workflow or launch plan, not"):
+            await remote.execute("samples.add", {"a": 1})  # type: ignore[arg-type]
+        task = FlyteTask.from_task(recordings.load().get("TASK", "flytesnacks/development/samples.add/v2"))
+        with pytest.raises(TypeError, match="inputs are a mapping"):
+            await remote.execute(task, [1])  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="a list of filters"):
+            async for _ in remote.list_executions(filters="eq(phase,FAILED)"):
+                pass
+        assert ledger.total == 0

@@ -224,7 +224,8 @@ async def test_before_loading_nothing_is_taken_for_empty() -> None:
         ):
             use()
     assert repr(resolver) == "LiteralsResolver(the outputs of p/d/name, not loaded)"
-    assert resolver.native_values == {}
+    with pytest.raises(NotLoadedError):
+        _ = resolver.native_values
 
 
 async def test_loading_happens_once_for_all_who_wait() -> None:

@@ -154,12 +154,16 @@ async def test_independent_nodes_run_at_the_same_time(rig: Rig) -> None:
 
 async def test_max_parallelism_bounds_how_many_tasks_run(rig: Rig) -> None:
     running, most = 0, 0
+    two_run = anyio.Event()
 
     @rig.stand_ins.task("t.wait")
     async def count(a: int) -> int:
         nonlocal running, most
         running += 1
         most = max(most, running)
+        if running == 2:
+            two_run.set()
+        await two_run.wait()
         for _ in range(20):
             await anyio.lowlevel.checkpoint()
         running -= 1
