@@ -140,8 +140,8 @@ async def dataset(folder: Path, theirs: dict[str, float], runs: int) -> None:
             return pd.read_parquet(str(uri))
 
         pandas = await best(alone, runs * 3)
-    times = f"pandas alone {pandas:.1f} ms, ours {ours:.1f} ms, flytekit {theirs['hint']:.1f} ms"
-    print(f"{DATASET}: {len(frame):,} rows; {times}")
+    figures = f"pandas alone {pandas:.1f} ms, ours {ours:.1f} ms, flytekit {theirs['hint']:.1f} ms"
+    print(f"{DATASET} ({len(frame):,} rows): {figures}")
 
 
 def main() -> None:

@@ -62,9 +62,9 @@ def docstring(cls: type[Any], name: str) -> str:
             continue
         written: Any = ast.parse(inspect.getsource(base)).body[0]
         for node in written.body:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
-                if not any(isinstance(mark, ast.Name) and mark.id == "overload" for mark in node.decorator_list):
-                    return ast.get_docstring(node) or ""
+            is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name
+            if is_function and "overload" not in map(ast.unparse, node.decorator_list):
+                return ast.get_docstring(node) or ""
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == name:
                 return (inspect.getdoc(base) or "").partition(f"{name}: ")[2]
     return ""

@@ -342,3 +342,22 @@ def test_lists_of_numbers_make_no_message_for_each_element() -> None:
     finally:
         sys.setprofile(None)
     assert len(made) < 500
+
+
+def test_an_error_beside_a_large_entry_says_where() -> None:
+    large = primitive(string_value="x" * 600_000)
+    message = L.Literal(map=L.LiteralMap(literals={"large": large, "small": primitive(string_value="s")}))
+    literal = Literal.from_flyte_idl(message)
+    assert decode(literal, maps(STR)) == {"large": "x" * 600_000, "small": "s"}
+    with pytest.raises(DecodeError) as caught:
+        decode(literal, maps(INT))
+    assert caught.value.path in {"['large']", "['small']"}
+    with pytest.raises(DecodeError) as caught:
+        decode(Literal.from_flyte_idl(collection(large)), lists(INT))
+    assert caught.value.path == "[0]"
+    damaged = literal.wire.replace(b"large", b"lar\xff\xff")
+    with pytest.raises(DecodeError, match="the bytes are not a literal"):
+        decode(Literal.from_wire(damaged, 0, len(damaged)), maps(STR))
+    text = large.SerializeToString()[:-1] + b"\xff"
+    with pytest.raises(DecodeError, match="the bytes are not a literal"):
+        decode(Literal.from_wire(text, 0, len(text)), STR)
