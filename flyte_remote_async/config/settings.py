@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         timeouts: Timeouts | None
         max_message_bytes: int | None
         decode_in_place_bytes: int | None
+        decode_processes: int | None
         max_attempts: int | None
         max_backoff: float | timedelta | None
         headers: Mapping[str, str] | None
@@ -115,6 +116,8 @@ class Config:
         max_message_bytes: Largest message to take from the server.
         decode_in_place_bytes: Up to this many bytes a value is decoded on the event loop, a larger one beside it; 0
             for all beside it.
+        decode_processes: How many processes take tables apart and load pickles that are allowed, so that data which
+            kills its reader fails alone; 0 does it in threads, which is faster.
         max_attempts: How often a call that may be repeated is sent at most.
         max_backoff: Longest pause between two attempts, in seconds or as timedelta.
         headers: Metadata to send with each call; a mapping is taken, pairs are kept.
@@ -145,6 +148,7 @@ class Config:
     timeouts: Timeouts = attrs.field(factory=Timeouts)
     max_message_bytes: int = 64 * 1024 * 1024
     decode_in_place_bytes: int = IN_PLACE_BYTES
+    decode_processes: int = 0
     max_attempts: int = 5
     max_backoff: float = attrs.field(default=5.0, converter=to_seconds)
     headers: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=_to_headers, repr=False)
@@ -168,8 +172,9 @@ class Config:
         for name in ("max_message_bytes", "max_attempts"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be 1 or more, not {getattr(self, name)}")
-        if self.decode_in_place_bytes < 0:
-            raise ConfigError(f"decode_in_place_bytes must be 0 or more, not {self.decode_in_place_bytes}")
+        for name in ("decode_in_place_bytes", "decode_processes"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} must be 0 or more, not {getattr(self, name)}")
 
     @classmethod
     def load(

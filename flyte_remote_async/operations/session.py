@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from flyte_remote_async.config import Config
     from flyte_remote_async.literals import Context, Types
-    from flyte_remote_async.literals.access import Objects
+    from flyte_remote_async.literals.access import Objects, Work
     from flyte_remote_async.operations.data import DataReader
     from flyte_remote_async.operations.definitions import Definitions
     from flyte_remote_async.operations.fetch import Fetcher
@@ -113,7 +113,14 @@ class Session:
         # Most values need no storage, so it is not even imported before one does.
         objects = cast("Objects", _Late(lambda: self.objects))
         in_place = self.config.decode_in_place_bytes
-        return Context(objects=objects, types=self._types or NO_TYPES, in_place_bytes=in_place)
+        return Context(objects=objects, types=self._types or NO_TYPES, in_place_bytes=in_place, work=self._work())
+
+    def _work(self) -> Work | None:
+        if not self.config.decode_processes:
+            return None
+        from flyte_remote_async.resolver.workers import ProcessWork
+
+        return ProcessWork(self.config.decode_processes)
 
     def context_in(self, project: str, domain: str) -> Context:
         """Return what the conversion of the inputs of a launch may use: its files go to its project and domain."""

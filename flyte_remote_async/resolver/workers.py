@@ -136,7 +136,7 @@ class ProcessWork:
         processes: How many there may be.
 
     Example:
-        >>> resolver = LiteralsResolver.from_flyte_idl(literal_map, variable_map, work=ProcessWork(2))
+        >>> resolver = LiteralsResolver(literals, context=Context(work=ProcessWork(2)))
     """
 
     def __init__(self, processes: int = 2) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tarfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -19,7 +20,6 @@ from tests.support.object_server import Answer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from flyte_remote_async import FlyteRemote
     from tests.support.data_proxy import Backend
@@ -116,3 +116,17 @@ async def test_a_download_that_fails_leaves_no_temporary_folder(
     path = await folder.download()
     assert path.parent == tmp_path
     assert {entry.name for entry in os.scandir(path)} == {"f0.txt", "f1.txt", "f2.txt"}
+
+
+async def test_a_table_that_a_process_takes_apart(recorded: Backend) -> None:
+    async with recorded.remote(storage=recorded.storage, decode_processes=1) as remote:
+        resolver = await outputs(remote, "samples.data")
+        before = set(children())
+        pd.testing.assert_frame_equal(await resolver.get("df", pd.DataFrame), FRAME, check_dtype=False)
+        assert set(children()) - before
+
+
+def children() -> list[str]:
+    """Return the processes that this one has started and that still run."""
+    tasks = Path("/proc", str(os.getpid()), "task")
+    return [child for task in tasks.iterdir() for child in (task / "children").read_text().split()]

@@ -80,6 +80,7 @@ def test_the_defaults_are_those_that_are_documented() -> None:
         ({"max_message_bytes": 0}, "max_message_bytes must be 1 or more"),
         ({"max_attempts": 0}, "max_attempts must be 1 or more"),
         ({"decode_in_place_bytes": -1}, "decode_in_place_bytes must be 0 or more"),
+        ({"decode_processes": -1}, "decode_processes must be 0 or more"),
         ({"headers": {"grpc-timeout": "1"}}, "belongs to gRPC"),
         ({"headers": {"trace-bin": "1"}}, "for bytes"),
         ({"headers": {"a b": "1"}}, "cannot be a header"),
