@@ -101,6 +101,9 @@ async def imported(module: str) -> None:
 
 _NEVER: Final = 2**31 - 1
 
+# Python 3.12 freezes some hundred objects of its own when it starts; a program that freezes, freezes many more.
+_OF_THE_INTERPRETER: Final = 1000
+
 
 @contextmanager
 def full_collections_postponed() -> Iterator[None]:
@@ -113,7 +116,8 @@ def full_collections_postponed() -> Iterator[None]:
     before = gc.get_threshold()
     ours = (before[0], _NEVER, _NEVER)
     # Work on another loop may have done it already; and what the program froze must stay frozen.
-    mine = _NEVER not in before and gc.isenabled() and not gc.get_freeze_count() and sys.version_info < (3, 14)
+    left_alone = not gc.isenabled() or gc.get_freeze_count() > _OF_THE_INTERPRETER or sys.version_info >= (3, 14)
+    mine = _NEVER not in before and not left_alone
     if mine:
         gc.set_threshold(*ours)
     try:
