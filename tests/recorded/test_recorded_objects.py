@@ -7,6 +7,7 @@ import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anyio.to_thread
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -33,12 +34,14 @@ FRAME = pd.DataFrame({"a": range(5), "b": [f"s{number}" for number in range(5)]}
 async def recorded() -> AsyncIterator[Backend]:
     async with backend() as made:
         await made.server.load(recordings.DIRECTORY / "state.jsonl.gz")
-        with tarfile.open(recordings.DIRECTORY / "objects.tar.gz") as archive:
-            for member in archive:
-                file = archive.extractfile(member)
-                assert file is not None
-                made.store.objects[member.name] = file.read()
+        made.store.objects.update(await anyio.to_thread.run_sync(_objects))
         yield made
+
+
+def _objects() -> dict[str, bytes]:
+    with tarfile.open(recordings.DIRECTORY / "objects.tar.gz") as archive:
+        files = ((member.name, archive.extractfile(member)) for member in archive)
+        return {name: file.read() for name, file in files if file is not None}
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -32,6 +33,7 @@ class Database:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection: sqlite3.Connection | None = connection
         self._turns = anyio.CapacityLimiter(1)
+        self._working = threading.Lock()
 
     @classmethod
     async def open(cls, path: str | None) -> Self:
@@ -70,15 +72,18 @@ class Database:
         await anyio.to_thread.run_sync(self._close, limiter=self._turns)
 
     def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        if self._connection is None:
-            raise ClosedError("the devserver's store is closed")
-        with _transaction(self._connection):
-            return work(self._connection)
+        # A task that is cancelled gives its turn back while its thread still works.
+        with self._working:
+            if self._connection is None:
+                raise ClosedError("the devserver's store is closed")
+            with _transaction(self._connection):
+                return work(self._connection)
 
     def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        with self._working:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
 
 def _connect(path: str) -> sqlite3.Connection:
@@ -118,10 +123,10 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
+        connection.execute("COMMIT")
     except BaseException:
         connection.rollback()
         raise
-    connection.execute("COMMIT")
 
 
 def _write(statements: Sequence[Statement], connection: sqlite3.Connection) -> int:
