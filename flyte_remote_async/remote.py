@@ -493,10 +493,9 @@ class FlyteRemote:
         return FlyteWorkflowExecution.from_flyte_idl(message, remote=self, type_hints=type_hints)
 
     def _execution_id(self, name: str, project: str | None, domain: str | None) -> WorkflowExecutionIdentifier:
-        if not isinstance(name, str):
-            raise TypeError(f"the name of an execution is a string, not {name!r}")
-        if not name:
-            raise ValueError("the name of an execution is needed, and it is empty: is a variable not set?")
+        from flyte_remote_async.policy.names import required
+
+        required("the name of an execution", name)
         return WorkflowExecutionIdentifier(*self._place(project, domain), name)
 
     def _place(self, project: str | None, domain: str | None) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from flyteidl.admin import common_pb2
 from flyte_remote_async.entities import FlyteLaunchPlan, FlyteTask, FlyteWorkflow
 from flyte_remote_async.errors import NotFoundError
 from flyte_remote_async.models.identifiers import Identifier, ResourceType
+from flyte_remote_async.policy.names import required
 from flyte_remote_async.transport.methods import (
     GET_LAUNCH_PLAN,
     GET_TASK,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from flyte_remote_async.operations.calls import Calls
     from flyte_remote_async.transport.base import Method
 
-__all__ = ["Fetcher", "required"]
+__all__ = ["Fetcher"]
 
 R = TypeVar("R", bound="Message")
 
@@ -105,23 +106,6 @@ def _identifier(kind: ResourceType, project: str, domain: str, name: str, versio
     if version is not None:
         required("a version", version)
     return Identifier(kind, project, domain, name, version or LATEST)
-
-
-def required(what: str, value: str) -> None:
-    """Check a text that a request must have.
-
-    Args:
-        what: What it is, in words.
-        value: The text.
-
-    Raises:
-        TypeError: It is no text.
-        ValueError: It is empty.
-    """
-    if not isinstance(value, str):
-        raise TypeError(f"{what} is a string, not {value!r}")
-    if not value:
-        raise ValueError(f"{what} is needed, and it is empty: is a variable not set?")
 
 
 def _get(id: Identifier) -> common_pb2.ObjectGetRequest:

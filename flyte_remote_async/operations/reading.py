@@ -90,11 +90,13 @@ class Reader:
             parent: The id of the node that they are below; empty for the top level.
             filters: Which of them; all without.
         """
+        from flyte_remote_async.policy.filters import filters_text  # a program that reads no tree does without
+
         request = node_execution_pb2.NodeExecutionListRequest(
             workflow_execution_id=execution_id.to_flyte_idl(),
             unique_parent_id=parent,
             limit=PAGE,
-            filters="+".join(map(str, filters)),
+            filters=filters_text(filters),
         )
         # Without an order the pages of a level could overlap.
         request.sort_by.key = "created_at"
