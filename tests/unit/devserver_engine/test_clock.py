@@ -44,7 +44,7 @@ async def test_advances_come_one_after_another() -> None:
 
 async def test_it_does_not_go_back() -> None:
     with pytest.raises(ValueError, match="cannot go back"):
-        Clock().advance(hours=-1)
+        await Clock().advance(hours=-1)
 
 
 async def test_an_instant_that_has_passed_is_not_slept_for() -> None:
