@@ -58,6 +58,7 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
     _covers: Coverage | None = attrs.field(default=None, kw_only=True)
     _workflow: FlyteWorkflow | None = attrs.field(default=None, kw_only=True)
     _hints: Mapping[str, Any] | None = attrs.field(default=None, kw_only=True)
+    _is_cut: bool = attrs.field(default=False, kw_only=True)
 
     def __init__(
         self,
@@ -92,6 +93,7 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
         covers: Coverage | None = None,
         workflow: FlyteWorkflow | None = None,
         data: ExecutionData | None = None,
+        is_cut: bool = False,
     ) -> Self:
         """Return the snapshot of a protobuf message.
 
@@ -103,6 +105,7 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
             covers: What was read along, where the execution has ended and will not be read again.
             workflow: The definition of its workflow, where it was read along.
             data: Its inputs and outputs, where they were read along.
+            is_cut: Whether it came out of a list that may have cut its error.
         """
         self = cls.__new__(cls)
         self.__attrs_init__(
@@ -115,6 +118,7 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
             covers=covers,
             workflow=workflow,
             hints=type_hints,
+            is_cut=is_cut,
         )
         return self
 
@@ -165,6 +169,11 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
     def is_successful(self) -> bool:
         """Whether the execution has ended well."""
         return self.phase is WorkflowPhase.SUCCEEDED
+
+    @property
+    def error_truncated(self) -> bool:
+        """Whether the message of the error may be cut: lists give its first 100 bytes. A sync reads it whole."""
+        return self._is_cut
 
     @property
     def execution_url(self) -> str | None:
@@ -293,19 +302,20 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
 
     def _record(self) -> tuple[Any, ...]:
         hints = dict(self._hints) if self._hints else None
-        return self._data, self._nodes is not None, self._workflow, hints
+        return self._data, self._nodes is not None, self._workflow, hints, self._is_cut
 
     def _parts(self) -> tuple[Part, ...]:
         return self._nodes or ()
 
     @classmethod
     def _assemble(cls, record: tuple[Any, ...], parts: Sequence[Any]) -> Self:
-        data, has_nodes, workflow, hints = record
+        data, has_nodes, workflow, hints, is_cut = record
         return cls.from_flyte_idl(
             parse(execution_pb2.Execution, data),
             type_hints=hints,
             nodes=tuple(parts) if has_nodes else None,
             workflow=workflow,
+            is_cut=is_cut,
         )
 
     def _to_dict(self, parts: list[dict[str, Any]]) -> dict[str, Any]:
