@@ -186,9 +186,11 @@ class DevServer:
 
 def _registry(store: Store, engine: Engine) -> Registry:
     registry = Registry()
+    launch = LaunchService(store, engine)
+    engine.ask(launch)
     for service in (
         ExecutionService(store, engine),
-        LaunchService(store, engine),
+        launch,
         NodeService(store),
         EntityService(store),
         RegistrationService(store),
