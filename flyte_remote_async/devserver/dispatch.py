@@ -29,9 +29,16 @@ class Handler(Protocol):
 
 
 class Registry:
-    """The handlers of the RPCs that the devserver serves."""
+    """The handlers of the RPCs that the devserver serves.
 
-    def __init__(self) -> None:
+    Args:
+        faults: What goes wrong around each call.
+        requests: Where each request is counted, by the name of its RPC.
+    """
+
+    def __init__(self, faults: Faults, requests: Counter[str]) -> None:
+        self._faults = faults
+        self._requests = requests
         self._handlers: dict[str, Handler] = {}
 
     def add(self, method: Method[Request, Response], serve: Callable[[Request], Awaitable[Response]]) -> None:
@@ -47,23 +54,17 @@ class Registry:
 
         self._handlers[method.path] = handle
 
-    def handlers(self, faults: Faults, requests: Counter[str]) -> Mapping[str, Handler]:
-        """Return a handler for each RPC of the control plane; those that were not added refuse, and say so.
-
-        Args:
-            faults: What goes wrong around each call.
-            requests: Where each request is counted, by the name of its RPC.
-        """
+    def handlers(self) -> Mapping[str, Handler]:
+        """Return a handler for each RPC of the control plane; those that were not added refuse, and say so."""
         handlers = {path: self._handlers.get(path) or _refuse(method) for path, method in METHODS.items()}
-        return {path: _watched(METHODS[path].name, handler, faults, requests) for path, handler in handlers.items()}
+        return {path: self._watched(METHODS[path].name, handler) for path, handler in handlers.items()}
 
+    def _watched(self, name: str, handler: Handler) -> Handler:
+        async def handle(request: bytes, metadata: Metadata) -> bytes | Reply:
+            self._requests[name] += 1
+            return await self._faults.around(name, partial(handler, request, metadata))
 
-def _watched(name: str, handler: Handler, faults: Faults, requests: Counter[str]) -> Handler:
-    async def handle(request: bytes, metadata: Metadata) -> bytes | Reply:
-        requests[name] += 1
-        return await faults.around(name, partial(handler, request, metadata))
-
-    return handle
+        return handle
 
 
 _REASONS: Final = {

@@ -86,6 +86,7 @@ class DevServer:
         self._engine: Engine | None = None
         self.faults = Faults()
         self.requests: Counter[str] = Counter()
+        self._registry = Registry(self.faults, self.requests)
         self._faces: Faces | None = None
 
     async def start(self) -> Self:
@@ -109,8 +110,8 @@ class DevServer:
         await store.add_project(project_pb2.Project(id=_PROJECT, name=_PROJECT, description=f"{_PROJECT} description"))
         runners = FunctionRunner(self._stand_ins, self.clock), EchoRunner()
         self._engine = Engine(store, runners, self.clock)
-        registry = _registry(store, self._engine, self.faults)
-        faces = Faces(registry.handlers(self.faults, self.requests), self._host)
+        _register(self._registry, store, self._engine, self.faults)
+        faces = Faces(self._registry.handlers(), self._host)
         await faces.open(self._port)
         self._faces = faces
 
@@ -216,8 +217,7 @@ class DevServer:
         return self._faces
 
 
-def _registry(store: Store, engine: Engine, faults: Faults) -> Registry:
-    registry = Registry()
+def _register(registry: Registry, store: Store, engine: Engine, faults: Faults) -> None:
     for service in (
         ExecutionService(store, engine),
         LaunchService(store, engine, faults),
@@ -230,4 +230,3 @@ def _registry(store: Store, engine: Engine, faults: Faults) -> Registry:
         DataProxyService(store),
     ):
         service.register(registry)
-    return registry

@@ -352,9 +352,9 @@ async def test_what_the_database_forgot_runs_once_when_it_is_sent_again() -> Non
         dev.stand_in("samples.add", add)
         task = await remote.fetch_task("samples.add")
         with dev.faults.add(DatabaseFails(), times=1), pytest.raises(InternalError, match="connection refused"):
-            await remote.execute(task, inputs={"a": 1}, name="forgotten")
+            await remote.execute(task, inputs={"a": 1, "b": 2}, name="forgotten")
         with pytest.raises(NotFoundError):
             await remote.fetch_execution("forgotten")
-        execution = await remote.execute(task, inputs={"a": 1}, name="forgotten")
+        execution = await remote.execute(task, inputs={"a": 1, "b": 2}, name="forgotten")
         assert (await execution.wait(timeout=30)).is_successful
         assert calls == [1]
