@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from flyte_remote_async.devserver.inprocess import InProcessTransport
+    from flyte_remote_async.devserver.threaded import ThreadedDevServer
     from flyte_remote_async.remote import FlyteRemote
 
 __all__ = ["DevServer"]
@@ -88,6 +89,19 @@ class DevServer:
         self.requests: Counter[str] = Counter()
         self._registry = Registry(self.faults, self.requests)
         self._faces: Faces | None = None
+
+    @staticmethod
+    def in_thread(**options: Any) -> ThreadedDevServer:
+        """Return a server that runs in a thread with a loop of its own, for a plain ``with``.
+
+        For programs without an event loop, and for tests whose application runs in a loop of its own.
+
+        Args:
+            **options: The arguments of :class:`DevServer`.
+        """
+        from flyte_remote_async.devserver.threaded import ThreadedDevServer
+
+        return ThreadedDevServer(**options)
 
     async def start(self) -> Self:
         """Open the state and listen. Starting twice is fine.
