@@ -218,7 +218,13 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
     # --- verbs --------------------------------------------------------------------------------------------------
 
     async def sync(
-        self, sync_nodes: bool = False, *, attempts: bool = True, io: bool = False, definitions: bool = False
+        self,
+        sync_nodes: bool = False,
+        *,
+        attempts: bool = True,
+        io: bool = False,
+        definitions: bool = False,
+        signals: bool = False,
     ) -> FlyteWorkflowExecution:
         """Return the execution as it is now; this snapshot does not change.
 
@@ -231,6 +237,7 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
             io: Whether to read inputs and outputs of all that has nodes or attempts, one request for each.
             definitions: Whether to read the workflow and the tasks that ran, for ``flyte_workflow``, ``interface``
                 and ``task``.
+            signals: Whether to read the signals of executions with a gate node that runs, one request for each.
 
         Raises:
             DetachedError: The snapshot knows no remote.
@@ -239,7 +246,7 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
             ClosedError: The remote is closed.
         """
         remote = bound(self._remote, self.description, "sync")
-        return await remote.sync(self, sync_nodes, attempts=attempts, io=io, definitions=definitions)
+        return await remote.sync(self, sync_nodes, attempts=attempts, io=io, definitions=definitions, signals=signals)
 
     async def wait(
         self,
