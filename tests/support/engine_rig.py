@@ -19,6 +19,7 @@ from google.protobuf.message import Message
 
 from flyte_remote_async.devserver.clock import Clock
 from flyte_remote_async.devserver.engine import Engine
+from flyte_remote_async.devserver.faults import Faults
 from flyte_remote_async.devserver.runners.echo import EchoRunner
 from flyte_remote_async.devserver.runners.functions import FunctionRunner
 from flyte_remote_async.devserver.services.launching import LaunchService
@@ -138,7 +139,7 @@ async def open_rig(recordings: Recordings | None = None, clock: Clock | None = N
     engine = Engine(store, (FunctionRunner(stand_ins, clock), EchoRunner()), clock)
     for project in ("flytesnacks", "p"):
         await store.add_project(project_pb2.Project(id=project))
-    engine.ask(LaunchService(store, engine))
+    engine.ask(LaunchService(store, engine, Faults()))
     try:
         yield Rig(store, engine, stand_ins)
     finally:
