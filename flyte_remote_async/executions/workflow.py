@@ -17,11 +17,11 @@ from flyte_remote_async.models.message import canonical_bytes, parse
 from flyte_remote_async.models.phases import WorkflowPhase
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
     from datetime import timedelta
 
     from flyte_remote_async.entities import FlyteWorkflow
-    from flyte_remote_async.executions.binding import Remote
+    from flyte_remote_async.executions.binding import Remote, Until
     from flyte_remote_async.executions.data import ExecutionData
     from flyte_remote_async.executions.events import Event
     from flyte_remote_async.executions.node import FlyteNodeExecution
@@ -262,15 +262,19 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
         timeout: timedelta | float | None = None,
         poll_interval: timedelta | float | None = None,
         sync_nodes: bool = True,
+        *,
+        until: Until = "terminal",
     ) -> FlyteWorkflowExecution:
         """Return the execution when it has ended, well or not.
 
-        Polls read the status alone, with pauses that grow while nothing moves; nodes are read once, at the end.
+        All waits of a remote share their looks, which read the status alone; nodes are read once, at the end.
 
         Args:
             timeout: Seconds (or a timedelta) to wait at most, all told; None waits as long as it takes.
-            poll_interval: Seconds (or a timedelta) between two looks; None adapts to how the execution moves.
+            poll_interval: Seconds (or a timedelta) between two looks; None adapts to the age of the execution.
             sync_nodes: Whether the snapshot that is returned has its nodes and attempts.
+            until: What to wait for: ``"terminal"``, its end; ``"running"``, that it has started; or a function that
+                is given each new status, without nodes, and says whether the wait is over. An end ends each wait.
 
         Raises:
             WaitTimeoutError: It did not end in time; its ``execution`` is the last snapshot.
@@ -288,7 +292,36 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
             ```
         """
         remote = bound(self._remote, self.description, "wait")
-        return await remote.wait(self, timeout, poll_interval, sync_nodes)
+        return await remote.wait(self, timeout, poll_interval, sync_nodes, until=until)
+
+    def watch(
+        self,
+        timeout: timedelta | float | None = None,
+        poll_interval: timedelta | float | None = None,
+    ) -> AsyncGenerator[Event]:
+        """Yield what happens to the execution and to all that is below it, until it has ended.
+
+        What differs from this snapshot comes first. A phase that the execution or a part of it has left is never told
+        again, and the last event is the end of the execution. It looks when the next event is wanted and none is left:
+        who reads slowly gets what differs from what he saw last, without what came and went between.
+
+        Args:
+            timeout: Seconds (or a timedelta) to watch at most, all told; None watches as long as it takes.
+            poll_interval: Seconds (or a timedelta) between two looks; None adapts to how it moves.
+
+        Raises:
+            WaitTimeoutError: It did not end in time.
+            DetachedError: The snapshot knows no remote.
+            NotFoundError: The control plane does not know the execution.
+            ClosedError: The remote was closed.
+
+        Example:
+            ```python
+            async for event in execution.watch():
+                print(event)
+            ```
+        """
+        return bound(self._remote, self.description, "watch").watch(self, timeout, poll_interval)
 
     async def terminate(self, cause: str) -> None:
         """End the execution.

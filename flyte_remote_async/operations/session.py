@@ -159,6 +159,7 @@ class Session:
         try:
             await self.transport.aclose()
         finally:
+            self.closing.set()
             for hub in self._hubs.values():
                 hub.close()
             if "supervisor" in self.__dict__:

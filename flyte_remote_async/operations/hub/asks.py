@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio.lowlevel
 from flyteidl.admin import common_pb2
 
-from flyte_remote_async.models.outcomes import is_cut
 from flyte_remote_async.models.phases import WorkflowPhase
+from flyte_remote_async.operations.listing import has_cut_error
 from flyte_remote_async.policy.filters import Filter, filters_text, gte
 from flyte_remote_async.policy.hub.values import Kind, Row
 from flyte_remote_async.policy.sync_plan import SKEW
 from flyte_remote_async.transport.methods import LIST_EXECUTIONS
 
 if TYPE_CHECKING:
-
     from flyteidl.admin import execution_pb2
     from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -95,7 +94,7 @@ def _row(message: execution_pb2.Execution, *, is_listed: bool) -> Row:
         is_done=WorkflowPhase(closure.phase).is_terminal,
         created=seconds(closure, "created_at"),
         updated=seconds(closure, "updated_at"),
-        is_cut=is_listed and is_cut(closure.error.message),
+        is_cut=is_listed and has_cut_error(message),
         message=message,
     )
 

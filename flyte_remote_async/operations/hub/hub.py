@@ -16,7 +16,6 @@ import anyio.lowlevel
 
 from flyte_remote_async.errors import ClientStateError, ClosedError, FlyteRemoteError, WaitFailedError
 from flyte_remote_async.operations.hub.asks import ask_list, ask_one
-from flyte_remote_async.operations.hub.inbox import Inbox
 from flyte_remote_async.operations.tasks import task_group
 from flyte_remote_async.policy.filters import can_be_value
 from flyte_remote_async.policy.hub.answers import answered, expired, failed, read, unread
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
+    from flyte_remote_async.operations.hub.inbox import Receiver
     from flyte_remote_async.operations.session import Session
     from flyte_remote_async.policy.hub.values import Ask, Outcome, Subject, Ticket
 
@@ -66,24 +66,23 @@ class Hub:
 
     # --- for those who wait -------------------------------------------------------------------------------------
 
-    def join(self, ticket: Ticket, inbox: Inbox | None = None) -> Inbox:
-        """Take in one who waits, and return where the news for him come in.
+    def join(self, ticket: Ticket, receiver: Receiver) -> None:
+        """Take in one who waits.
 
         Args:
             ticket: Who waits for what. It is let go of with :meth:`leave`, whatever happens.
-            inbox: Where the news are to come in.
+            receiver: Where the news for him are to come in.
 
         Raises:
             ClientStateError: The remote is closed, or this is another loop or process.
         """
         _ = self._session.transport.check("wait")
-        ticket.owner = inbox = inbox or Inbox()
+        ticket.owner = receiver
         self.schedule.join(ticket, self.now, is_listable=can_be_value(ticket.id.name))
         subject = self.schedule.subjects[ticket.id]
         if subject.is_settled and subject.end is not None:
-            inbox.put(Ended(ticket, subject.end))
+            receiver.put(Ended(ticket, subject.end))
         self._wake_up()
-        return inbox
 
     def leave(self, ticket: Ticket) -> None:
         """Let go of one who waits no more; one who has left is fine."""

@@ -86,38 +86,41 @@ class Schedule:
 
     def leave(self, ticket: Ticket) -> None:
         """Let go of one who waits no more; one who has left is fine."""
-        subject = self._subjects.get(ticket.id)
-        if subject is None or ticket not in subject.tickets:
-            return
-        self.rest(ticket)
-        self.deadlines.discard(ticket)
-        subject.tickets.remove(ticket)
-        if not subject.tickets:
-            del self._subjects[ticket.id]
+        subject = self._subject_of(ticket)
+        if subject is not None:
+            self.rest(ticket)
+            self.deadlines.discard(ticket)
+            subject.tickets.remove(ticket)
+            if not subject.tickets:
+                del self._subjects[ticket.id]
 
     def rest(self, ticket: Ticket) -> None:
-        """Look no more for one who waits, until :meth:`wake`."""
-        if not ticket.is_resting:
+        """Look no more for one who waits, until :meth:`wake`; one who has left is fine."""
+        subject = self._subject_of(ticket)
+        if subject is not None and not ticket.is_resting:
             ticket.is_resting = True
             self._active -= 1
-            subject = self._subjects[ticket.id]
             if not subject.active:
                 self.lanes.discard(subject)
 
     def wake(self, ticket: Ticket, now: float, pause: float) -> None:
-        """Look again for one who rested.
+        """Look again for one who rested; one who has left is fine.
 
         Args:
             ticket: Who.
             now: The time.
             pause: Seconds to the next look, at most.
         """
-        ticket.interval = self._pace.tick(now, pause, self._origin) - now
-        if ticket.is_resting:
+        subject = self._subject_of(ticket)
+        if subject is not None:
+            ticket.interval = self._pace.tick(now, pause, self._origin) - now
+            self._active += ticket.is_resting
             ticket.is_resting = False
-            self._active += 1
-        subject = self._subjects[ticket.id]
-        self.plan(subject, now, subject.due)
+            self.plan(subject, now, subject.due)
+
+    def _subject_of(self, ticket: Ticket) -> Subject | None:
+        subject = self._subjects.get(ticket.id)
+        return subject if subject is not None and ticket in subject.tickets else None
 
     @property
     def is_idle(self) -> bool:
