@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -371,6 +372,10 @@ async def test_a_wait_after_the_close(stage: Stage) -> None:
         await handle.wait()
 
 
+def tasks_are(expected: set[asyncio.Task[Any]]) -> bool:
+    return asyncio.all_tasks() == expected
+
+
 @pytest.mark.parametrize("verb", ["wait", "sync", "outputs"])
 async def test_a_cancellation_at_any_await_leaks_nothing(stage: Stage, verb: str) -> None:
     await stage.film.execution("SUCCEEDED", output_data={"literals": {}})
@@ -392,7 +397,7 @@ async def test_a_cancellation_at_any_await_leaks_nothing(stage: Stage, verb: str
             with pytest.raises(asyncio.CancelledError):
                 await task
         # The hub's task ends by itself, a few turns after the last one who waits has gone.
-        await eventually(lambda before=before: asyncio.all_tasks() == before)
+        await eventually(functools.partial(tasks_are, before))
         assert reads.borrowed_tokens == 0
         # Nothing is locked: the same works, for the same snapshot.
         await work()
