@@ -22,11 +22,15 @@ if TYPE_CHECKING:
 
     from flyte_remote_async.devserver.objects.base import Blob, Blobs, Draft
 
-__all__ = ["Objects", "OpenObject", "Upload"]
+__all__ = ["ObjectTooLargeError", "Objects", "OpenObject", "Upload"]
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 T = TypeVar("T")
+
+
+class ObjectTooLargeError(StorageError):
+    """Raised when an object is larger than the devserver takes; nothing of it is kept."""
 
 
 class Elsewhere(Protocol):
@@ -53,10 +57,11 @@ class Upload:
         """Add to its end.
 
         Raises:
-            StorageError: It is larger than an object may be, or the disk is full.
+            ObjectTooLargeError: It is larger than an object may be.
+            StorageError: The disk is full or refuses it.
         """
         if self.draft.size + len(data) > self.objects.largest:
-            raise StorageError(f"an object of the devserver has at most {self.objects.largest} bytes")
+            raise ObjectTooLargeError(f"an object of the devserver has at most {self.objects.largest} bytes")
         await self.objects.run(self.draft.write, data)
 
     async def append(self, other: Upload) -> None:
@@ -73,6 +78,11 @@ class Upload:
             StorageError: The disk is full or refuses it.
         """
         return await self.objects.run(self.draft.commit, key)
+
+    async def discard(self) -> None:
+        """Forget it, unless it was committed. A cancelled caller waits for it too."""
+        with anyio.CancelScope(shield=True):
+            await self.objects.run(self.draft.discard)
 
 
 class OpenObject:
@@ -101,14 +111,11 @@ class OpenObject:
 
 
 class Objects:
-    """The objects of ``s3://my-s3-bucket``.
+    """The objects of ``s3://my-s3-bucket``; :meth:`at` opens them.
 
     Args:
-        folder: Where they are kept; None is memory, which goes when the server is closed.
+        blobs: Where they are kept.
         elsewhere: What answers for objects that were never put.
-
-    Raises:
-        OSError: The folder cannot be made or written.
     """
 
     def __init__(self, blobs: Blobs, elsewhere: Elsewhere | None = None) -> None:
@@ -145,15 +152,22 @@ class Objects:
         """Let go of all that is open. Closing twice is fine."""
         await self.run(self._blobs.close)
 
+    async def begin(self) -> Upload:
+        """Begin to write an object, which must be committed or discarded.
+
+        Raises:
+            StorageError: The disk is full or refuses it.
+        """
+        return Upload(await self.run(self._blobs.draft), self)
+
     @contextlib.asynccontextmanager
     async def upload(self) -> AsyncIterator[Upload]:
         """Begin to write an object; what is not committed in the block is forgotten."""
-        upload = Upload(await self.run(self._blobs.draft), self)
+        upload = await self.begin()
         try:
             yield upload
         finally:
-            with anyio.CancelScope(shield=True):
-                await self.run(upload.draft.discard)
+            await upload.discard()
 
     async def put(self, key: str, data: bytes | AsyncIterable[bytes], *, md5: bytes | None = None) -> ObjectInfo:
         """Write an object, all of it or nothing.
