@@ -92,17 +92,26 @@ class HTTPFace:
         """The same, as a URL."""
         return f"http://{self.endpoint}"
 
-    def signed_url(self, method: str, key: str, *, expires_in: float, headers: Mapping[str, str] | None = None) -> str:
+    def signed_url(
+        self,
+        method: str,
+        key: str,
+        *,
+        bucket: str = BUCKET,
+        expires_in: float,
+        headers: Mapping[str, str] | None = None,
+    ) -> str:
         """Return a URL that whoever has it may use.
 
         Args:
             method: The only method that it is good for.
             key: The object.
+            bucket: Its bucket.
             expires_in: Seconds that it is good for.
             headers: Headers that a request must have, with these values.
         """
         now = self._clock.now()
-        path = f"/{BUCKET}/{key}"
+        path = f"/{bucket}/{key}"
         return self._signer.signed(method, self.url, path, now=now, expires_in=expires_in, headers=headers)
 
     def _application(self) -> ASGIApp:

@@ -45,6 +45,7 @@ def routes(context: Context) -> list[Route]:
     return [
         Route(f"/{BUCKET}", Answering(face.bucket), methods=_METHODS),
         Route(f"/{BUCKET}/{{key:path}}", Answering(face.object), methods=_METHODS),
+        Route("/{bucket}/{key:path}", Answering(face.no_bucket), methods=_METHODS),
     ]
 
 
@@ -107,6 +108,11 @@ class _Face:
         for key in keys:
             await self._objects.delete(key)
         return _xml(s3xml.deleted(keys))
+
+    async def no_bucket(self, request: Request) -> ASGIApp:
+        """Refuse what is asked of another bucket."""
+        self._check(request)
+        raise S3Error(404, "NoSuchBucket", f"The specified bucket does not exist: the devserver has {BUCKET} alone")
 
     # --- objects ---
 
