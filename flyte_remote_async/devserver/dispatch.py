@@ -69,8 +69,6 @@ class Registry:
 
 _REASONS: Final = {
     "CreateWorkflow": "it does not compile workflows; load compiled ones with DevServer.load",
-    "CreateUploadLocation": "it signs no URLs",
-    "CreateDownloadLocation": "it signs no URLs",
     "GetOAuth2Metadata": "it asks for no credentials",
     "GetPublicClientConfig": "it asks for no credentials",
     "UserInfo": "it asks for no credentials",

@@ -197,7 +197,9 @@ def _encoded(part: str) -> str:
 
 def _quoted(part: str) -> str:
     # Letters of all languages stay readable.
-    return "".join(letter if letter.isalnum() or letter in _PLAIN or letter == "." else quote(letter, safe="") for letter in part)
+    return "".join(
+        letter if letter.isalnum() or letter in _PLAIN or letter == "." else quote(letter, safe="") for letter in part
+    )
 
 
 def _decoded(name: str) -> str:

@@ -45,17 +45,21 @@ class WrittenLiterals:
         found = _RUN.fullmatch(uri)
         if found is None:
             return None
+        best: bytes | None = None
         for run in await self._runs(found["run"]):
-            for literals in (self._of_attempt, self._of_node, self._of_execution):
+            for literals in (self._of_node, self._of_attempt, self._of_execution):
                 data = await literals(run, uri)
                 if data is not None:
-                    return data.SerializeToString()
-        return None
+                    # A node and its attempt have one place, and one of them may know nothing of it.
+                    best = data.SerializeToString()
+                    if best:
+                        return best
+        return best
 
     async def _runs(self, folder: str) -> list[identifier_pb2.WorkflowExecutionIdentifier]:
         """Return the executions that ``project-domain-name`` may mean: each of the three may have a dash of its own."""
         names = '"execution_project", "execution_domain", "execution_name"'
-        joined = "\"execution_project\" || '-' || \"execution_domain\" || '-' || \"execution_name\""
+        joined = '"execution_project" || \'-\' || "execution_domain" || \'-\' || "execution_name"'
         sql = f'SELECT {names} FROM "executions" WHERE {joined} = ?'  # noqa: S608 - names of ours
         return [
             identifier_pb2.WorkflowExecutionIdentifier(project=project, domain=domain, name=name)

@@ -17,7 +17,7 @@ from flyteidl.service import dataproxy_pb2
 from flyte_remote_async.devserver.filters import equals
 from flyte_remote_async.devserver.objects import BUCKET
 from flyte_remote_async.devserver.prototext import prototext
-from flyte_remote_async.devserver.references import BadReferenceError, Reference, constructed, parsed
+from flyte_remote_async.devserver.references import BadReferenceError, constructed, parsed
 from flyte_remote_async.devserver.services.lifetimes import download_life, upload_life
 from flyte_remote_async.devserver.store import Query
 from flyte_remote_async.devserver.store.rows import node_key
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from flyte_remote_async.devserver.clock import Clock
     from flyte_remote_async.devserver.dispatch import Registry
     from flyte_remote_async.devserver.objects import Objects
+    from flyte_remote_async.devserver.references import Reference
     from flyte_remote_async.devserver.services.nodes import NodeService
     from flyte_remote_async.devserver.store import Store
     from flyte_remote_async.devserver.web.face import HTTPFace
@@ -154,6 +155,11 @@ class DataProxyService:
         if not node.closure.deck_uri:
             raise NotFoundError(f"no deckUrl found for request [{prototext(asked)}]")
         place = parsed(node.closure.deck_uri)
+        if place.bucket != BUCKET:
+            raise InternalError(
+                f"failed to head object before signing url. Error: Conf container:{BUCKET} != Passed "
+                f"Container:{place.bucket}. Dynamic loading is disabled: not found"
+            )
         if await self._objects.head(place.key) is None:
             raise NotFoundError("object not found")
         url, expires_at = self._signed("GET", place, asked.expires_in)
@@ -178,9 +184,7 @@ class DataProxyService:
             found = "".join(f"- minimum field size of 1, GetObjectInput.{name}.\n" for name in empty)
             raise InternalError(f"{refusal}InvalidParameter: {len(empty)} validation error(s) found.\n{found}")
         try:
-            url = self._http.signed_url(
-                method, place.key, bucket=place.bucket, expires_in=seconds, headers=headers
-            )
+            url = self._http.signed_url(method, place.key, bucket=place.bucket, expires_in=seconds, headers=headers)
         except MissingExtraError as error:
             raise UnimplementedError(str(error)) from error
         return url, self._clock.now() + life.ToTimedelta()

@@ -87,4 +87,6 @@ def _refusal(request: Request, error: Exception) -> Response:
             status, code = 507, "InsufficientStorage"
     body = b"" if request.method == "HEAD" else s3xml.error(code, str(error), request.url.path)
     # What was not read of a body that is refused would be taken for the next request.
-    return Response(body, status, {"Connection": "close"} if request.method in {"PUT", "POST"} else None, "application/xml")
+    return Response(
+        body, status, {"Connection": "close"} if request.method in {"PUT", "POST"} else None, "application/xml"
+    )

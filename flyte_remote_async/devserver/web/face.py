@@ -120,9 +120,7 @@ class HTTPFace:
         from flyte_remote_async.devserver.web.context import Context
 
         assert self._hosts is not None  # noqa: S101 - it listens
-        return application(
-            Context(self._store, self._objects, self._logs, self._signer, self._clock, self._hosts)
-        )
+        return application(Context(self._store, self._objects, self._logs, self._signer, self._clock, self._hosts))
 
 
 def _is_installed() -> bool:

@@ -59,7 +59,9 @@ class Multipart:
         """
         parts = self._get(upload_id, key)
         if not 1 <= number <= _MOST_PARTS:
-            raise S3Error(400, "InvalidArgument", f"Part number must be an integer between 1 and {_MOST_PARTS}, inclusive")
+            raise S3Error(
+                400, "InvalidArgument", f"Part number must be an integer between 1 and {_MOST_PARTS}, inclusive"
+            )
         part = await self._objects.begin()
         try:
             async for piece in body:

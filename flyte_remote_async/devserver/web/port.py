@@ -35,6 +35,7 @@ class HTTPPort:
         self._listening: socket.socket | None = None
         self._server: Any = None
         self._serving: asyncio.Task[None] | None = None
+        self._closed = False
 
     def listen(self, host: str, port: int) -> int:
         """Listen, and return the port. Requests wait until they are served.
@@ -51,7 +52,7 @@ class HTTPPort:
             listening = socket.create_server((host, port), family=family, backlog=_BACKLOG)
         except OSError as error:
             raise OSError(error.errno, f"cannot listen on {host}:{port} for HTTP: {error.strerror}") from error
-        listening.setblocking(False)
+        listening.settimeout(0)
         self._listening = listening
         asyncio.get_running_loop().add_reader(listening, self._begin)
         return int(listening.getsockname()[1])
@@ -64,21 +65,24 @@ class HTTPPort:
 
     async def _serve(self, listening: socket.socket) -> None:
         try:
-            self._server = await anyio.to_thread.run_sync(_server, self._make)
-            await self._server.serve(sockets=[listening])
-        except Exception:
+            # What is imported in a thread cannot be stopped: who closes meanwhile waits for it.
+            with anyio.CancelScope(shield=True):
+                self._server = await anyio.to_thread.run_sync(_server, self._make)
+            if not self._closed:
+                await self._server.serve(sockets=[listening])
+        except Exception:  # noqa: BLE001 - the port is one part of the server: what fails is told
             _LOG.exception("the devserver's HTTP port failed")
             listening.close()
 
     async def aclose(self) -> None:
         """Stop listening, and end what is under way. Closing twice is fine."""
+        self._closed = True
         listening, self._listening = self._listening, None
         if listening is None:
             return
-        asyncio.get_running_loop().remove_reader(listening)
-        if self._serving is not None:
-            while self._server is None and not self._serving.done():
-                await asyncio.sleep(0.01)  # what is imported in a thread cannot be stopped
+        if self._serving is None:
+            asyncio.get_running_loop().remove_reader(listening)
+        else:
             if self._server is not None:
                 self._server.should_exit = True
             await asyncio.wait([self._serving])

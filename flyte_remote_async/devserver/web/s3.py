@@ -88,9 +88,7 @@ class _Face:
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
         limit = min(_number(query.get("max-keys", str(_MOST_KEYS)), "max-keys"), _MOST_KEYS)
         after = max(unquote(query.get("continuation-token", "")), query.get("start-after", ""), key=str.encode)
-        page = page_of(
-            await self._objects.list(prefix), prefix=prefix, delimiter=delimiter, after=after, limit=limit
-        )
+        page = page_of(await self._objects.list(prefix), prefix=prefix, delimiter=delimiter, after=after, limit=limit)
         return _xml(
             s3xml.listing(
                 page.infos,
@@ -122,33 +120,46 @@ class _Face:
         if not key:
             return await self.bucket(request)
         self._check(request)
-        query = request.query_params
+        if {"acl", "tagging", "retention", "attributes"} & request.query_params.keys():
+            raise _not_served(request)
+        if "uploads" in request.query_params or "uploadId" in request.query_params:
+            return await self._in_parts(request, key)
         match request.method:
-            case "GET" | "HEAD" if not {"acl", "tagging", "uploadId", "uploads"} & query.keys():
-                return Download(self._objects, key, request.headers, body=request.method == "GET")
-            case "PUT" if "x-amz-copy-source" in request.headers and "uploadId" not in query:
+            case "PUT" if "x-amz-copy-source" in request.headers:
                 return await self._copy(key, request.headers["x-amz-copy-source"])
-            case "PUT" if "uploadId" in query and "x-amz-copy-source" not in request.headers:
-                number = _number(query.get("partNumber", ""), "partNumber")
-                tag = await self._multipart.put(query["uploadId"], key, number, _body(request))
-                return Response(headers={"ETag": f'"{tag}"'})
-            case "PUT" if not {"acl", "tagging", "uploadId"} & query.keys():
+            case "PUT":
                 return await self._put(request, key)
+            case "DELETE":
+                await self._objects.delete(key)
+                return Response(status_code=204)
+            case "POST":
+                raise _not_served(request)
+        return Download(self._objects, key, request.headers, body=request.method == "GET")
+
+    async def _in_parts(self, request: Request, key: str) -> Response:
+        query = request.query_params
+        upload_id = query.get("uploadId", "")
+        match request.method:
             case "POST" if "uploads" in query:
                 upload_id = self._multipart.begin(key)
                 return _xml(s3xml.document("InitiateMultipartUploadResult", Bucket=BUCKET, Key=key, UploadId=upload_id))
-            case "POST" if "uploadId" in query:
-                return await self._complete(request, key)
-            case "DELETE" if "uploadId" in query:
-                await self._multipart.abort(query["uploadId"], key)
-                return Response(status_code=204)
-            case "DELETE" if "tagging" not in query:
-                await self._objects.delete(key)
+            case "PUT" if "x-amz-copy-source" not in request.headers:
+                number = _number(query.get("partNumber", ""), "partNumber")
+                tag = await self._multipart.put(upload_id, key, number, _body(request))
+                return Response(headers={"ETag": f'"{tag}"'})
+            case "POST":
+                numbers = _parsed(s3xml.parts_to_join, await _small_body(request))
+                tag = (await self._multipart.complete(upload_id, key, numbers)).etag
+                return _xml(s3xml.document("CompleteMultipartUploadResult", Bucket=BUCKET, Key=key, ETag=f'"{tag}"'))
+            case "DELETE":
+                await self._multipart.abort(upload_id, key)
                 return Response(status_code=204)
         raise _not_served(request)
 
     async def _put(self, request: Request, key: str) -> Response:
         digest = _digest(request.headers.get("content-md5", ""))
+        if _number(request.headers.get("content-length", "0"), "content-length") > self._objects.largest:
+            raise S3Error(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
         if request.headers.get("if-none-match") == "*" and await self._objects.head(key) is not None:
             raise S3Error(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
         info = await self._objects.put(key, _body(request), md5=digest)
@@ -164,14 +175,9 @@ class _Face:
         modified = s3xml.instant(info.modified_at)
         return _xml(s3xml.document("CopyObjectResult", LastModified=modified, ETag=f'"{info.etag}"'))
 
-    async def _complete(self, request: Request, key: str) -> Response:
-        numbers = _parsed(s3xml.parts_to_join, await _small_body(request))
-        info = await self._multipart.complete(request.query_params["uploadId"], key, numbers)
-        return _xml(s3xml.document("CompleteMultipartUploadResult", Bucket=BUCKET, Key=key, ETag=f'"{info.etag}"'))
-
 
 async def _body(request: Request) -> AsyncIterator[bytes]:
-    pieces = request.stream()
+    pieces: AsyncIterator[bytes] = request.stream()
     if "aws-chunked" in request.headers.get("content-encoding", ""):
         pieces = unchunked(pieces)
     async for piece in pieces:

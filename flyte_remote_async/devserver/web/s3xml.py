@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 from flyte_remote_async.devserver.objects.base import BUCKET
@@ -106,12 +106,12 @@ def instant(when: dt.datetime) -> str:
     return when.strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03d}Z"
 
 
-def _parsed(body: bytes) -> ElementTree.Element:
+def _parsed(body: bytes) -> ET.Element:
     if b"<!" in body:
         raise ValueError("declarations are not taken")  # no entities, so nothing can grow
     try:
-        return ElementTree.fromstring(body)  # noqa: S314 - without declarations
-    except ElementTree.ParseError as error:
+        return ET.fromstring(body)  # noqa: S314 - without declarations
+    except ET.ParseError as error:
         raise ValueError(str(error)) from error
 
 
