@@ -288,10 +288,12 @@ class DevServer:
         return self._faces
 
     def _register(self, store: Store, engine: Engine, data: DataPlane) -> None:
+        launch = LaunchService(store, engine, self.faults)
+        engine.ask(launch)
         nodes = NodeService(store, self._read_limit)
         for service in (
             ExecutionService(store, engine, self._read_limit),
-            LaunchService(store, engine, self.faults),
+            launch,
             nodes,
             EntityService(store),
             RegistrationService(store),

@@ -7,7 +7,6 @@ import io
 import subprocess
 import sys
 import tarfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -21,6 +20,7 @@ from flyte_remote_async.errors import IntegrityError, MalformedMessageError, Sto
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.anyio
 

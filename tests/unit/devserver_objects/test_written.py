@@ -43,18 +43,19 @@ async def test_every_recorded_literal_map_is_an_object(recordings: Recordings) -
         await dev.load(recorded.DIRECTORY / "state.jsonl.gz")
         assert await dev.load_objects(recorded.DIRECTORY / "objects.tar.gz") == 5
         different = []
-        for count, (uri, literals) in enumerate(uris(recordings)):
-            key = key_of(uri)
-            assert key is not None
-            data = await dev.objects.get(key)
-            assert data is not None, uri
-            if literals_pb2.LiteralMap.FromString(data) != literals:
+        asked = list(uris(recordings))
+        assert len(asked) > 500
+        for uri, literals in asked:
+            data = await dev.objects.get(key_of(uri) or "")
+            info = await dev.objects.head(key_of(uri) or "")
+            if (
+                data is None
+                or info is None
+                or literals_pb2.LiteralMap.FromString(data) != literals
+                or info.size != len(data)
+            ):
                 different.append(uri)
         assert different == []
-        assert count > 500
-        info = await dev.objects.head(key)
-        assert info is not None
-        assert info.size == len(data)
 
 
 @pytest.mark.parametrize(
