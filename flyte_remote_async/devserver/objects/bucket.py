@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import errno
-import tarfile
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar
 
@@ -283,6 +282,9 @@ def _uri(key: str) -> str:
 
 
 def _members(archive: Path) -> list[tuple[str, bytes]]:
+    # Archives are for those who load one.
+    import tarfile
+
     prefix = f"{BUCKET}/"
     found = []
     try:
