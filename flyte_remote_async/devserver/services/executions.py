@@ -57,10 +57,7 @@ class ExecutionService:
     async def get(self, request: execution_pb2.WorkflowExecutionGetRequest) -> execution_pb2.Execution:
         """Serve GetExecution."""
         check_execution(request)
-        found = await self._store.get_execution(request.id)
-        if found is None:
-            raise absent("execution", request.id)
-        return found
+        return await self._found(request.id)
 
     async def list(self, request: common_pb2.ResourceListRequest) -> execution_pb2.ExecutionList:
         """Serve ListExecutions: active ones unless the filters speak of a state, with errors cut short."""
@@ -93,14 +90,10 @@ class ExecutionService:
     async def metrics(
         self, request: execution_pb2.WorkflowExecutionGetMetricsRequest
     ) -> execution_pb2.WorkflowExecutionGetMetricsResponse:
-        """Serve GetExecutionMetrics, for executions that came with their spans."""
+        """Serve GetExecutionMetrics."""
         check_execution(request)
-        if await self._store.get_execution(request.id) is None:
-            raise absent("execution", request.id)
-        found = await self._store.get_metrics(request.id)
-        if found is None:
-            raise UnimplementedError("the devserver has spans of imported executions alone, and not of this one")
-        return found
+        span = await Spans(self._store).of_execution(await self._found(request.id), request.depth)
+        return execution_pb2.WorkflowExecutionGetMetricsResponse(span=span)
 
     async def update(self, request: execution_pb2.ExecutionUpdateRequest) -> execution_pb2.ExecutionUpdateResponse:
         """Serve UpdateExecution: archive an execution, or make it active again."""

@@ -22,7 +22,7 @@ from flyteidl.core import literals_pb2
 
 from flyte_remote_async.devserver.store import rows
 from flyte_remote_async.devserver.store.database import Database
-from flyte_remote_async.devserver.store.sql import insert, select
+from flyte_remote_async.devserver.store.sql import insert, select, update
 from flyte_remote_async.devserver.store.writes import Writes, execution_statements
 
 if TYPE_CHECKING:
@@ -45,11 +45,13 @@ class Data:
         inputs: The inputs.
         outputs: The outputs.
         dynamic_workflow: For a dynamic node: the workflow that it made; else None.
+        user_inputs: For an execution: the inputs that its caller gave; None where that is not known.
     """
 
     inputs: literals_pb2.LiteralMap
     outputs: literals_pb2.LiteralMap
     dynamic_workflow: node_execution_pb2.DynamicWorkflowNodeMetadata | None = None
+    user_inputs: literals_pb2.LiteralMap | None = None
 
 
 class Transaction(Writes[None]):
@@ -111,11 +113,19 @@ class Store(Writes[Awaitable[None]]):
 
     # --- conditional writes ---
 
-    async def add_execution(self, message: execution_pb2.Execution) -> bool:
-        """Insert an execution; return False, and change nothing, where its name is taken."""
+    async def add_execution(
+        self, message: execution_pb2.Execution, *, tagged: bool = True, recorded: bool = True
+    ) -> bool:
+        """Insert an execution; return False, and change nothing, where its name is taken.
+
+        Args:
+            message: The execution.
+            tagged: Whether its labels and tags become something to filter by.
+            recorded: Whether requests see it. One that they do not see runs like any other.
+        """
         now = self._clock()
-        first = insert("executions", rows.execution(message, now))
-        tags = [insert("execution_tags", row) for row in rows.tags(message, now)]
+        first = insert("executions", rows.execution(message, now) | {"unrecorded": int(not recorded)})
+        tags = [insert("execution_tags", row) for row in rows.tags(message, now) if tagged]
 
         def work(connection: sqlite3.Connection) -> bool:
             if connection.execute(first.sql, first.values).rowcount == 0:
@@ -125,6 +135,11 @@ class Store(Writes[Awaitable[None]]):
             return True
 
         return await self._database.run(work)
+
+    async def record_execution(self, identifier: identifier_pb2.WorkflowExecutionIdentifier) -> bool:
+        """Let requests see an execution that they did not see; return False where there is none."""
+        key = rows.execution_key(identifier)
+        return await self._database.write([update("executions", {"unrecorded": 0}, key | {"unrecorded": 1})]) > 0
 
     async def update_execution(
         self,
@@ -181,7 +196,7 @@ class Store(Writes[Awaitable[None]]):
         self, identifier: identifier_pb2.WorkflowExecutionIdentifier
     ) -> execution_pb2.Execution | None:
         """Return an execution, or None."""
-        found = await self._get("executions", rows.execution_key(identifier))
+        found = await self._get("executions", rows.execution_key(identifier) | {"unrecorded": 0})
         return None if found is None else execution_pb2.Execution.FromString(found)
 
     async def get_node(
@@ -236,13 +251,6 @@ class Store(Writes[Awaitable[None]]):
         """Return the data of an attempt."""
         return await self._get_data(rows.owner(*rows.attempt_key(identifier).values()))
 
-    async def get_metrics(
-        self, identifier: identifier_pb2.WorkflowExecutionIdentifier
-    ) -> execution_pb2.WorkflowExecutionGetMetricsResponse | None:
-        """Return the spans of an execution, or None."""
-        found = await self._get("metrics", {"owner": rows.owner(*rows.execution_key(identifier).values())})
-        return None if found is None else execution_pb2.WorkflowExecutionGetMetricsResponse.FromString(found)
-
     async def get_dynamic_workflow(
         self, identifier: identifier_pb2.NodeExecutionIdentifier
     ) -> node_execution_pb2.DynamicNodeWorkflowResponse | None:
@@ -263,12 +271,14 @@ class Store(Writes[Awaitable[None]]):
         return found[0] if found else None
 
     async def _get_data(self, owner: str) -> Data:
-        found = await self._database.rows(select("data", '"inputs", "outputs", "dynamic_workflow"', {"owner": owner}))
-        inputs, outputs, dynamic = found[0] if found else (None, None, None)
+        columns = '"inputs", "outputs", "dynamic_workflow", "user_inputs"'
+        found = await self._database.rows(select("data", columns, {"owner": owner}))
+        inputs, outputs, dynamic, given = found[0] if found else (None, None, None, None)
         return Data(
             literals_pb2.LiteralMap.FromString(inputs or b""),
             literals_pb2.LiteralMap.FromString(outputs or b""),
             None if dynamic is None else node_execution_pb2.DynamicWorkflowNodeMetadata.FromString(dynamic),
+            None if given is None else literals_pb2.LiteralMap.FromString(given),
         )
 
 
