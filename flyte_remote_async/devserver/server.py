@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 import anyio
 from flyteidl.admin import project_pb2
 
+from flyte_remote_async.devserver.clock import Clock
 from flyte_remote_async.devserver.dispatch import Registry
 from flyte_remote_async.devserver.engine import Engine
 from flyte_remote_async.devserver.importer import load_state
 from flyte_remote_async.devserver.inprocess import InProcessTransport
+from flyte_remote_async.devserver.runners.echo import EchoRunner
+from flyte_remote_async.devserver.runners.functions import FunctionRunner
 from flyte_remote_async.devserver.services.dataproxy import DataProxyService
 from flyte_remote_async.devserver.services.entities import EntityService
 from flyte_remote_async.devserver.services.executions import ExecutionService
@@ -52,6 +55,9 @@ class DevServer:
         port: Port to listen on; 0 takes a free one.
         state: File that keeps the state; None is memory, which goes when the server is closed.
 
+    Attributes:
+        clock: Its time: ``await dev.clock.advance(hours=2)`` lets sleeps, timeouts and schedules fall due.
+
     Example:
         >>> async with DevServer() as dev:
         ...     await dev.load("state.jsonl.gz")
@@ -70,6 +76,7 @@ class DevServer:
         self._bound = 0
         self._state = state
         self._stand_ins = StandIns()
+        self.clock = Clock()
         self._store: Store | None = None
         self._engine: Engine | None = None
         self._registry = Registry()
@@ -97,7 +104,8 @@ class DevServer:
         from flyte_remote_async.devserver.serving import Serving
 
         await store.add_project(project_pb2.Project(id=_PROJECT, name=_PROJECT, description=f"{_PROJECT} description"))
-        self._engine = Engine(store, self._stand_ins)
+        runners = FunctionRunner(self._stand_ins, self.clock), EchoRunner()
+        self._engine = Engine(store, runners, self.clock)
         self._registry = _registry(store, self._engine)
         self._serving = Serving(self._registry.handlers())
         self._bound = await self._serving.start(self._host, self._port)

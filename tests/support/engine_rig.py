@@ -16,7 +16,10 @@ from flyteidl.admin import (
 )
 from google.protobuf.message import Message
 
+from flyte_remote_async.devserver.clock import Clock
 from flyte_remote_async.devserver.engine import Engine
+from flyte_remote_async.devserver.runners.echo import EchoRunner
+from flyte_remote_async.devserver.runners.functions import FunctionRunner
 from flyte_remote_async.devserver.stand_ins import StandIns
 from flyte_remote_async.devserver.store import Query, Store
 from flyte_remote_async.devserver.store.sql import Statement
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
 
     from flyteidl.core import literals_pb2
 
-    from flyte_remote_async.devserver.engine import Clock
     from tests.support.made_workflows import Made
     from tests.support.recordings import Recordings
 
@@ -130,7 +132,8 @@ async def open_rig(recordings: Recordings | None = None, clock: Clock | None = N
     if recordings is not None:
         await _put_entities(store, recordings)
     stand_ins = StandIns()
-    engine = Engine(store, stand_ins, clock)
+    clock = clock or Clock()
+    engine = Engine(store, (FunctionRunner(stand_ins, clock), EchoRunner()), clock)
     try:
         yield Rig(store, engine, stand_ins)
     finally:

@@ -1,13 +1,12 @@
 """The engine: runs the compiled workflows of the devserver's store, and records what happens as Flyte does.
 
-What to do next is decided by pure functions (:mod:`graph`, :mod:`bindings`, :mod:`branch`, :mod:`launching`,
-:mod:`outcome`, :mod:`naming`, :mod:`records`); :mod:`recorder` writes what happened, :mod:`run` and :mod:`calls` carry
-it out, :mod:`core` owns the executions that run.
+What to do next is decided by pure functions (:mod:`graph`, :mod:`bindings`, :mod:`conditions`, :mod:`launching`,
+:mod:`records`); :mod:`recorder` writes what happened, :mod:`run` and :mod:`kinds` carry it out, :mod:`core` owns the
+executions that run.
 """
 
 from __future__ import annotations
 
-from flyte_remote_async.devserver.engine.clock import Clock, SystemClock
 from flyte_remote_async.devserver.engine.core import Engine
 
-__all__ = ["Clock", "Engine", "SystemClock"]
+__all__ = ["Engine"]

@@ -11,26 +11,27 @@ import attrs
 from flyteidl.admin import execution_pb2
 from flyteidl.core import identifier_pb2
 
-from flyte_remote_async.devserver.engine.clock import SystemClock
+from flyte_remote_async.devserver.clock import Clock
 from flyte_remote_async.devserver.engine.graph import Program
+from flyte_remote_async.devserver.engine.kinds import KINDS
 from flyte_remote_async.devserver.engine.launching import effective_inputs, single_task_workflow
-from flyte_remote_async.devserver.engine.outcome import Outcome, system_failure
 from flyte_remote_async.devserver.engine.recorder import Recorder
-from flyte_remote_async.devserver.engine.run import Run
+from flyte_remote_async.devserver.engine.run import Level, Run
+from flyte_remote_async.devserver.outcome import Outcome, system_failure
 from flyte_remote_async.errors import ClosedError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flyteidl.admin import workflow_pb2
     from flyteidl.core import literals_pb2
 
-    from flyte_remote_async.devserver.engine.clock import Clock
-    from flyte_remote_async.devserver.stand_ins import StandIns
+    from flyte_remote_async.devserver.runners import TaskRunner
     from flyte_remote_async.devserver.store import Store
 
 __all__ = ["Engine"]
 
 _LOG: Final = logging.getLogger(__name__)
-_THREADS: Final = 40
 
 _Key = tuple[str, str, str]
 
@@ -49,16 +50,15 @@ class Engine:
 
     Args:
         store: Where the entities are and where the executions are written.
-        stand_ins: The functions that stand in for tasks.
+        runners: What runs attempts of tasks; the first that takes a task runs it.
         clock: What dates are taken from; the machine's own by default.
     """
 
-    def __init__(self, store: Store, stand_ins: StandIns, clock: Clock | None = None) -> None:
+    def __init__(self, store: Store, runners: Sequence[TaskRunner], clock: Clock | None = None) -> None:
         self._store = store
-        self._stand_ins = stand_ins
-        self._clock = clock or SystemClock()
+        self._runners = tuple(runners)
+        self._clock = clock or Clock()
         self._running: dict[_Key, _Running] = {}
-        self._threads: anyio.CapacityLimiter | None = None
         self._closed = False
 
     async def launch(self, execution: execution_pb2.Execution, inputs: literals_pb2.LiteralMap) -> None:
@@ -144,15 +144,9 @@ class Engine:
         workflow, inputs = found
         await self._store.put_execution_data(execution.id, inputs=inputs)
         await recorder.run_execution(workflow.id)
-        run = Run(
-            Program(workflow.closure.compiled_workflow),
-            recorder,
-            self._stand_ins,
-            self._clock,
-            threads=self._thread_limiter(),
-            max_parallelism=execution.spec.max_parallelism,
-        )
-        return await run.execute(inputs)
+        program = Program(workflow.closure.compiled_workflow)
+        run = Run(execution, recorder, self._runners, self._clock, KINDS)
+        return await run.run_level(Level(program, program.main), inputs)
 
     async def _workflow(
         self, entity: identifier_pb2.Identifier, given: literals_pb2.LiteralMap
@@ -178,12 +172,6 @@ class Engine:
             await recorder.end_execution(system_failure("EngineError", message))
         except Exception:  # noqa: BLE001 - the last place that can report it
             _LOG.exception("execution %s cannot be written as failed", recorder.execution_id.name)
-
-    def _thread_limiter(self) -> anyio.CapacityLimiter:
-        # Not in the constructor: it belongs to the loop.
-        if self._threads is None:
-            self._threads = anyio.CapacityLimiter(_THREADS)
-        return self._threads
 
 
 def _key(execution_id: identifier_pb2.WorkflowExecutionIdentifier) -> _Key:

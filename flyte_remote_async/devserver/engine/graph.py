@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from flyteidl.core import compiler_pb2, identifier_pb2, literals_pb2, tasks_pb2
 
-    from flyte_remote_async.devserver.engine.outcome import Outcome
+    from flyte_remote_async.devserver.outcome import Outcome
 
 __all__ = ["END_NODE", "START_NODE", "Graph", "Program", "Progress"]
 

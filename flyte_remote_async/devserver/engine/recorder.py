@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Final
 from flyteidl.core import execution_pb2
 
 from flyte_remote_async.devserver.engine.graph import END_NODE
-from flyte_remote_async.devserver.engine.naming import Place, root_uri
 from flyte_remote_async.devserver.engine.records import AttemptRecord, NodeRecord, end_row, start_row
+from flyte_remote_async.devserver.naming import Place, root_uri
 from flyte_remote_async.models.phases import WorkflowPhase
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from flyteidl.admin import execution_pb2 as admin_pb2
     from flyteidl.core import identifier_pb2, literals_pb2, tasks_pb2
 
-    from flyte_remote_async.devserver.engine.clock import Clock
-    from flyte_remote_async.devserver.engine.outcome import Outcome
+    from flyte_remote_async.devserver.clock import Clock
+    from flyte_remote_async.devserver.outcome import Outcome
     from flyte_remote_async.devserver.store import Store
 
 __all__ = ["WORKFLOW_ABORTED", "Recorder"]
@@ -115,19 +115,18 @@ class Recorder:
         self, node: NodeRecord, task: tasks_pb2.TaskTemplate, number: int, inputs: literals_pb2.LiteralMap
     ) -> AttemptRecord:
         """Write an attempt as QUEUED, and its node as RUNNING with the first."""
-        now = self._clock.now()
-        node.attempt = AttemptRecord(node, task, number, now)
+        attempt = self.new_attempt(node, task, number)
         async with self._store.transaction() as together:
-            together.put_attempt(node.attempt.message)
-            together.put_attempt_data(node.attempt.message.id, inputs=inputs)
+            together.put_attempt(attempt.message)
+            together.put_attempt_data(attempt.message.id, inputs=inputs)
             if number == 0:
-                node.run(now)
+                node.run(self._clock.now())
                 together.put_node(node.message, node.place.parent_id)
-        return node.attempt
+        return attempt
 
-    async def run_attempt(self, attempt: AttemptRecord) -> None:
-        """Write an attempt as RUNNING."""
-        attempt.run(self._clock.now())
+    async def run_attempt(self, attempt: AttemptRecord, logs: Sequence[execution_pb2.TaskLog]) -> None:
+        """Write an attempt as RUNNING, with the links to its logs."""
+        attempt.run(self._clock.now(), logs)
         await self._store.put_attempt(attempt.message)
 
     async def end_attempt(self, attempt: AttemptRecord, outcome: Outcome) -> None:
@@ -140,21 +139,18 @@ class Recorder:
         # Only now: a cancelled write leaves the attempt to be aborted.
         attempt.has_ended = True
 
-    async def echo(
-        self,
-        node: NodeRecord,
-        task: tasks_pb2.TaskTemplate,
-        inputs: literals_pb2.LiteralMap,
-        outcome: Outcome,
-    ) -> None:
-        """Write the only attempt of an echo task, which is queued and has ended at once."""
-        now = self._clock.now()
-        node.attempt = AttemptRecord(node, task, 0, now)
-        node.attempt.end(now, outcome)
+    def new_attempt(self, node: NodeRecord, task: tasks_pb2.TaskTemplate, number: int) -> AttemptRecord:
+        """Return the record of an attempt, not yet written."""
+        node.attempt = AttemptRecord(node, task, number, self._clock.now())
+        return node.attempt
+
+    async def end_at_once(self, attempt: AttemptRecord, inputs: literals_pb2.LiteralMap, outcome: Outcome) -> None:
+        """Write an attempt that has ended as soon as it was queued."""
+        attempt.end(self._clock.now(), outcome)
         async with self._store.transaction() as together:
-            together.put_attempt(node.attempt.message)
-            together.put_attempt_data(node.attempt.message.id, inputs=inputs, outputs=outcome.outputs)
-        node.attempt.has_ended = True
+            together.put_attempt(attempt.message)
+            together.put_attempt_data(attempt.message.id, inputs=inputs, outputs=outcome.outputs)
+        attempt.has_ended = True
 
     # --- the execution ---
 

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Final
 from flyteidl.admin import node_execution_pb2, task_execution_pb2
 from flyteidl.core import execution_pb2, identifier_pb2
 
-from flyte_remote_async.devserver.engine import naming
-from flyte_remote_async.devserver.engine.outcome import aborted_node, aborted_task
+from flyte_remote_async.devserver import naming
+from flyte_remote_async.devserver.outcome import aborted_node, aborted_task
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Sequence
 
     from flyteidl.core import tasks_pb2
 
-    from flyte_remote_async.devserver.engine.naming import Place
-    from flyte_remote_async.devserver.engine.outcome import Outcome
+    from flyte_remote_async.devserver.naming import Place
+    from flyte_remote_async.devserver.outcome import Outcome
 
 __all__ = ["ECHO", "AttemptRecord", "NodeRecord", "end_row", "start_row"]
 
@@ -96,7 +97,7 @@ class NodeRecord:
             self.message.closure.error.CopyFrom(outcome.error)
         if self.attempt is not None:
             metadata = self.message.closure.task_node_metadata
-            metadata.checkpoint_uri = naming.checkpoint_uri(self.attempt.generated_name)
+            metadata.checkpoint_uri = self.attempt.checkpoint_uri
         self._stop(now, _NODE.SUCCEEDED if outcome.error is None else _NODE.FAILED)
 
     def abort(self, now: dt.datetime, reason: str) -> None:
@@ -127,7 +128,6 @@ class AttemptRecord:
         self.number = number
         self.has_ended = False
         self._place = node.place
-        self._namespace = f"{node_id.execution_id.project}-{node_id.execution_id.domain}"
         self.generated_name = naming.attempt_name(node_id.execution_id.name, node_id.node_id, number)
         self.message = task_execution_pb2.TaskExecution(
             id=identifier_pb2.TaskExecutionIdentifier(task_id=task.id, node_execution_id=node_id, retry_attempt=number),
@@ -146,17 +146,23 @@ class AttemptRecord:
                 closure.reason = reason
                 closure.reasons.add(message=reason).occurred_at.FromDatetime(now)
 
-    def run(self, now: dt.datetime) -> None:
-        """Note that it runs."""
+    @property
+    def checkpoint_uri(self) -> str:
+        """Where the attempt keeps its checkpoints."""
+        return naming.checkpoint_uri(self.generated_name)
+
+    @property
+    def raw_output_prefix(self) -> str:
+        """The folder for files, directories and tables that the attempt makes."""
+        return naming.raw_output_prefix(self.generated_name)
+
+    def run(self, now: dt.datetime, logs: Sequence[execution_pb2.TaskLog] = ()) -> None:
+        """Note that it runs, and where its logs are."""
         closure = self.message.closure
         closure.phase = _TASK.RUNNING
         closure.started_at.FromDatetime(now)
         closure.updated_at.FromDatetime(now)
-        closure.logs.add(
-            uri=naming.log_uri(self._namespace, self.generated_name),
-            name="Kubernetes Logs (User)",
-            message_format=execution_pb2.TaskLog.JSON,
-        )
+        closure.logs.extend(logs)
 
     def end(self, now: dt.datetime, outcome: Outcome) -> None:
         """Note how it ended. Flyte writes FAILED for an attempt that will be followed by another, too."""

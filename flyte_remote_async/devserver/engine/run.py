@@ -1,100 +1,120 @@
-"""Carries out one execution: level by level, node by node, attempt by attempt."""
+"""Carries out one execution: level by level, node by node. What a node does is in :mod:`kinds`."""
 
 from __future__ import annotations
 
 import contextlib
 import math
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import anyio
 import attrs
 
-from flyte_remote_async.devserver.engine import bindings, calls
-from flyte_remote_async.devserver.engine.branch import BranchError, decide
+from flyte_remote_async.devserver.engine import bindings
+from flyte_remote_async.devserver.engine.conditions import BranchError
 from flyte_remote_async.devserver.engine.graph import END_NODE, START_NODE, Progress
-from flyte_remote_async.devserver.engine.naming import Place
-from flyte_remote_async.devserver.engine.outcome import Outcome, retries_exhausted, system_failure, user_failure
-from flyte_remote_async.devserver.engine.records import ECHO
-from flyte_remote_async.devserver.stand_ins import Attempt
+from flyte_remote_async.devserver.naming import Place
+from flyte_remote_async.devserver.outcome import Outcome, system_failure, user_failure
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from anyio.streams.memory import MemoryObjectSendStream
+    from flyteidl.admin import execution_pb2
     from flyteidl.core import literals_pb2, tasks_pb2, workflow_pb2
 
-    from flyte_remote_async.devserver.engine.clock import Clock
+    from flyte_remote_async.devserver.clock import Clock
     from flyte_remote_async.devserver.engine.graph import Graph, Program
     from flyte_remote_async.devserver.engine.recorder import Recorder
     from flyte_remote_async.devserver.engine.records import NodeRecord
-    from flyte_remote_async.devserver.stand_ins import StandIns
+    from flyte_remote_async.devserver.runners import TaskRunner
 
-__all__ = ["Run"]
+__all__ = ["Kind", "Level", "Run"]
 
 _AUTO_ABORT: Final = "Some node execution failed, auto-abort."
 
 
 @attrs.frozen
-class _Level:
-    """One workflow that runs: the execution's own, or a subworkflow in a node.
+class Level:
+    """One workflow that runs: the execution's own, or one in a node of it.
 
     Attributes:
+        program: Where its tasks and subworkflows are.
         graph: Its nodes.
         parent: The node that it is inside of; None at the top.
+        attempt: The attempt of that node that it belongs to.
         outputs: What its nodes gave, by id; grows while it runs.
     """
 
+    program: Program
     graph: Graph
-    parent: Place | None
+    parent: Place | None = None
+    attempt: int = 0
     outputs: dict[str, literals_pb2.LiteralMap] = attrs.field(factory=dict)
+
+    def place(self, root: str, spec_id: str) -> Place:
+        """Return where one of its nodes stands.
+
+        Args:
+            root: The folder of the execution.
+            spec_id: The id of the node in the workflow.
+        """
+        return self.parent.inside(spec_id, self.attempt) if self.parent else Place.at_top(root, spec_id)
+
+
+Kind: TypeAlias = Callable[
+    ["Run", Level, "workflow_pb2.Node", "NodeRecord", "literals_pb2.LiteralMap"], Awaitable[Outcome]
+]
+"""Carries out the nodes of one kind, whose inputs are resolved."""
 
 
 class Run:
-    """One execution that runs.
+    """One execution that runs, and what all of its nodes share.
 
     Args:
-        program: The compiled workflow.
+        execution: The execution as it was launched.
         recorder: Where to write what happens.
-        stand_ins: The functions for its tasks.
-        clock: What dates are taken from.
-        threads: How many functions that are not async run at a time.
-        max_parallelism: How many task nodes run at a time; 0 is without limit.
+        runners: What runs attempts of tasks, first come first served.
+        clock: What instants and sleeps are taken from.
+        kinds: For each target of a node, what carries it out.
+
+    Attributes:
+        execution: The execution as it was launched.
+        recorder: Where to write what happens.
+        clock: What instants and sleeps are taken from.
+        parallelism: Held by each task node that runs: ``max_parallelism`` of them at a time.
     """
 
     def __init__(
         self,
-        program: Program,
+        execution: execution_pb2.Execution,
         recorder: Recorder,
-        stand_ins: StandIns,
+        runners: Sequence[TaskRunner],
         clock: Clock,
-        *,
-        threads: anyio.CapacityLimiter,
-        max_parallelism: int = 0,
+        kinds: Mapping[str | None, Kind],
     ) -> None:
-        self._program = program
-        self._recorder = recorder
-        self._stand_ins = stand_ins
-        self._clock = clock
-        self._threads = threads
-        self._places = anyio.CapacityLimiter(max_parallelism) if max_parallelism else contextlib.nullcontext()
+        self.execution = execution
+        self.recorder = recorder
+        self.clock = clock
+        self._runners = runners
+        self._kinds = kinds
+        most = execution.spec.max_parallelism
+        self.parallelism = anyio.CapacityLimiter(most) if most else contextlib.nullcontext()
 
-    async def execute(self, inputs: literals_pb2.LiteralMap) -> Outcome:
-        """Run the workflow and return how it ended.
-
-        Args:
-            inputs: The inputs of the execution.
-        """
-        return await self._run_level(_Level(self._program.main, None), inputs)
+    def runner(self, task: tasks_pb2.TaskTemplate) -> TaskRunner | None:
+        """Return what runs a task, or None where nothing does."""
+        return next((runner for runner in self._runners if runner.takes(task)), None)
 
     # --- levels ---
 
-    def _place(self, level: _Level, spec_id: str) -> Place:
-        return level.parent.inside(spec_id) if level.parent else Place.at_top(self._recorder.root, spec_id)
-
-    async def _run_level(self, level: _Level, inputs: literals_pb2.LiteralMap) -> Outcome:
-        await self._recorder.start(self._place(level, START_NODE), inputs)
+    async def run_level(self, level: Level, inputs: literals_pb2.LiteralMap) -> Outcome:
+        """Run a workflow from its start node to its end node, and return how it ended."""
+        root = self.recorder.root
+        await self.recorder.start(level.place(root, START_NODE), inputs)
         level.outputs[START_NODE] = inputs
         progress = await self._run_nodes(level)
         if progress.failure is not None:
-            await self._recorder.abort_inside(level.parent.node_id if level.parent else "", _AUTO_ABORT)
+            await self.recorder.abort_inside(level.parent.node_id if level.parent else "", _AUTO_ABORT)
             return progress.failure
         if progress.stuck:
             return system_failure("IllegalStateError", f"nodes {', '.join(progress.stuck)} can never become ready")
@@ -102,10 +122,10 @@ class Run:
             outputs = bindings.resolve(level.graph.outputs, level.outputs)
         except bindings.BindingError as error:
             return system_failure("BindingResolutionError", f"the outputs of the workflow: {error}")
-        await self._recorder.finish(self._place(level, END_NODE), outputs)
+        await self.recorder.finish(level.place(root, END_NODE), outputs)
         return Outcome(outputs)
 
-    async def _run_nodes(self, level: _Level) -> Progress:
+    async def _run_nodes(self, level: Level) -> Progress:
         """Run nodes as they become ready, until all have ended or one has failed."""
         progress = Progress(level.graph)
         send, receive = anyio.create_memory_object_stream[tuple[str, Outcome]](math.inf)
@@ -123,71 +143,40 @@ class Run:
         return progress
 
     async def _run_and_tell(
-        self, level: _Level, node: workflow_pb2.Node, tell: MemoryObjectSendStream[tuple[str, Outcome]]
+        self, level: Level, node: workflow_pb2.Node, tell: MemoryObjectSendStream[tuple[str, Outcome]]
     ) -> None:
-        outcome = await self._run_node(level, node, self._place(level, node.id))
+        outcome = await self.run_node(level, node, level.place(self.recorder.root, node.id))
         await tell.send((node.id, outcome))
 
     # --- nodes ---
 
-    async def _run_node(self, level: _Level, node: workflow_pb2.Node, place: Place) -> Outcome:
-        record = await self._recorder.queue(place)
+    async def run_node(self, level: Level, node: workflow_pb2.Node, place: Place) -> Outcome:
+        """Run one node: from QUEUED to its end.
+
+        Args:
+            level: The workflow that it is part of.
+            node: The node.
+            place: Where it stands.
+        """
+        record = await self.recorder.queue(place)
         try:
             inputs = bindings.resolve(node.inputs, level.outputs)
-            await self._recorder.keep_inputs(record, inputs)
+            await self.recorder.keep_inputs(record, inputs)
             outcome = await self._run_kind(level, node, record, inputs)
         except bindings.BindingError as error:
             outcome = user_failure("BindingResolutionError", f"Error when trying to resolve inputs: {error}")
         except BranchError as error:
             outcome = user_failure(error.code, str(error))
-        await self._recorder.end_node(record, outcome)
+        await self.recorder.end_node(record, outcome)
         return outcome
 
     async def _run_kind(
-        self, level: _Level, node: workflow_pb2.Node, record: NodeRecord, inputs: literals_pb2.LiteralMap
+        self, level: Level, node: workflow_pb2.Node, record: NodeRecord, inputs: literals_pb2.LiteralMap
     ) -> Outcome:
-        match node.WhichOneof("target"):
-            case "task_node":
-                return await self._run_task(node, record, inputs)
-            case "workflow_node" if node.workflow_node.HasField("sub_workflow_ref"):
-                await self._recorder.run_parent(record)
-                graph = self._program.subworkflow(node.workflow_node.sub_workflow_ref)
-                return await self._run_level(_Level(graph, record.place), inputs)
-            case "branch_node":
-                taken = decide(node.branch_node.if_else, inputs.literals)
-                await self._recorder.run_parent(record)
-                return await self._run_node(level, taken, record.place.inside(taken.id))
-            case other:
-                kind = other or "node without target"
-                article = "an" if kind.startswith("a") else "a"
-                return system_failure("UnsupportedNode", f"the devserver's engine does not run {article} {kind}")
-
-    # --- attempts ---
-
-    async def _run_task(self, node: workflow_pb2.Node, record: NodeRecord, inputs: literals_pb2.LiteralMap) -> Outcome:
-        task = self._program.task(node.task_node.reference_id)
-        if task.type == ECHO and self._stand_ins.get(task.id.name) is None:
-            outcome = calls.echo(task, inputs)
-            await self._recorder.echo(record, task, inputs, outcome)
-            return outcome
-        allowed = (node.metadata.retries.retries or task.metadata.retries.retries) + 1
-        async with self._places:
-            for number in range(allowed):
-                outcome = await self._run_attempt(record, task, number, inputs)
-                if not outcome.recoverable:
-                    return outcome
-        return retries_exhausted(outcome, allowed, allowed)
-
-    async def _run_attempt(
-        self, record: NodeRecord, task: tasks_pb2.TaskTemplate, number: int, inputs: literals_pb2.LiteralMap
-    ) -> Outcome:
-        attempt = await self._recorder.start_attempt(record, task, number, inputs)
-        stand_in = self._stand_ins.get(task.id.name)
-        if stand_in is None:
-            outcome = calls.no_stand_in(task.id.name)
-        else:
-            await self._recorder.run_attempt(attempt)
-            about = Attempt(self._recorder.execution_id.name, record.place.node_id, task.id.name, number)
-            outcome = await calls.call(stand_in, task, inputs, about, clock=self._clock, threads=self._threads)
-        await self._recorder.end_attempt(attempt, outcome)
-        return outcome
+        target = node.WhichOneof("target")
+        kind = self._kinds.get(target)
+        if kind is None:
+            named = target or "node without target"
+            article = "an" if named.startswith("a") else "a"
+            return system_failure("UnsupportedNode", f"the devserver's engine does not run {article} {named}")
+        return await kind(self, level, node, record, inputs)

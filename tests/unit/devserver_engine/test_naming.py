@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 from flyteidl.admin import node_execution_pb2, task_execution_pb2
 
-from flyte_remote_async.devserver.engine.naming import Place, attempt_name, checkpoint_uri, fixed_length_id
+from flyte_remote_async.devserver.naming import Place, attempt_name, checkpoint_uri, fixed_length_id
 
 if TYPE_CHECKING:
     from tests.support.recordings import Recordings

@@ -11,7 +11,9 @@ import pytest
 from flyteidl.core import condition_pb2, identifier_pb2, literals_pb2, types_pb2, workflow_pb2
 from flyteidl.core import execution_pb2 as core_execution_pb2
 
+from flyte_remote_async.devserver.clock import Clock
 from flyte_remote_async.devserver.engine import Engine
+from flyte_remote_async.devserver.runners.functions import FunctionRunner
 from flyte_remote_async.devserver.stand_ins import FlyteRecoverableException, StandIns, current_attempt
 from flyte_remote_async.errors import ClosedError
 from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
@@ -528,13 +530,13 @@ async def test_closing_stops_what_runs_and_starts_nothing_more(rig: Rig, waiting
 
 
 async def test_the_clock_can_be_held(rig: Rig) -> None:
-    class Still:
+    class Still(Clock):
         def now(self) -> dt.datetime:
             return dt.datetime(2024, 2, 29, 12, tzinfo=dt.UTC)
 
     stand_ins = StandIns()
     stand_ins.add("t.add", add)
-    engine = Engine(rig.store, stand_ins, Still())
+    engine = Engine(rig.store, [FunctionRunner(stand_ins, Still())], Still())
     work = made([task_node("n0", ADD, a=1, b=1)], [ADD])
     await rig.put(work)
     await rig.store.put_execution(work.execution)

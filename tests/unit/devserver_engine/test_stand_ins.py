@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anyio
 import pytest
-from flyteidl.core import literals_pb2, types_pb2
+from flyteidl.core import identifier_pb2, literals_pb2, types_pb2
 
-from flyte_remote_async.devserver.engine import calls
-from flyte_remote_async.devserver.engine.clock import SystemClock
+from flyte_remote_async.devserver.clock import Clock
+from flyte_remote_async.devserver.runners import TaskCall, functions
+from flyte_remote_async.devserver.runners.echo import echo
+from flyte_remote_async.devserver.runners.functions import FunctionRunner
 from flyte_remote_async.devserver.stand_ins import Attempt, FlyteRecoverableException, StandIns, current_attempt
 from tests.support.made_workflows import integer, task
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from flyteidl.core import tasks_pb2
 
-    from flyte_remote_async.devserver.engine.outcome import Outcome
+    from flyte_remote_async.devserver.outcome import Outcome
 
 pytestmark = pytest.mark.anyio
 
@@ -30,15 +32,22 @@ STRING = types_pb2.LiteralType(simple=types_pb2.STRING)
 async def call(function: Callable[..., Any], template: tasks_pb2.TaskTemplate = ADD, **inputs: int) -> Outcome:
     stand_ins = StandIns()
     stand_ins.add(template.id.name, function)
-    stand_in = stand_ins.get(template.id.name)
-    assert stand_in is not None
-    return await calls.call(
-        stand_in,
+    runner = FunctionRunner(stand_ins, Clock())
+    assert runner.takes(template)
+    return await runner.run(task_call(template, **inputs))
+
+
+def task_call(template: tasks_pb2.TaskTemplate, **inputs: int) -> TaskCall:
+    return TaskCall(
+        Attempt("e", "n0", template.id.name, 2),
+        identifier_pb2.WorkflowExecutionIdentifier(project="p", domain="d", name="e"),
         template,
         literals_pb2.LiteralMap(literals={name: integer(value) for name, value in inputs.items()}),
-        Attempt("e", "n0", template.id.name, 2),
-        clock=SystemClock(),
-        threads=anyio.CapacityLimiter(2),
+        generated_name="e-n0-2",
+        inputs_uri="",
+        output_prefix="",
+        raw_output_prefix="",
+        checkpoint_uri="",
     )
 
 
@@ -178,7 +187,7 @@ async def test_the_trace_starts_at_the_function() -> None:
         message = failure(await call(function, a=4))
         assert message.startswith("Trace:\n\n    Traceback (most recent call last):\n")
         assert message.endswith("\n    ValueError: boom 4\n\nMessage:\n\n    ValueError: boom 4")
-        assert calls.__file__ not in message
+        assert functions.__file__ not in message
         assert __file__ in message
 
 
@@ -263,8 +272,8 @@ def test_an_annotation_that_cannot_be_found_is_refused_when_it_is_registered() -
 
 def test_echo_pairs_names_in_order() -> None:
     inputs = literals_pb2.LiteralMap(literals={"b": integer(2), "a": integer(1)})
-    outcome = calls.echo(task("t.echo", ("b", "a"), ("x", "o")), inputs)
+    outcome = echo(task("t.echo", ("b", "a"), ("x", "o")), inputs)
     assert values(outcome) == {"o": integer(1), "x": integer(2)}
-    odd = calls.echo(task("t.echo", ("a", "b"), ("o",)), inputs)
+    odd = echo(task("t.echo", ("a", "b"), ("o",)), inputs)
     assert odd.error is not None
     assert "number of input (2) and output (1)" in odd.error.message

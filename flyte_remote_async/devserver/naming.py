@@ -15,7 +15,7 @@ import attrs
 if TYPE_CHECKING:
     from flyteidl.core import identifier_pb2
 
-__all__ = ["Place", "attempt_name", "checkpoint_uri", "fixed_length_id", "log_uri", "root_uri"]
+__all__ = ["Place", "attempt_name", "checkpoint_uri", "fixed_length_id", "log_uri", "raw_output_prefix", "root_uri"]
 
 BUCKET: Final = "s3://my-s3-bucket"
 _NODE_ID_LIMIT: Final = 20
@@ -50,15 +50,24 @@ def attempt_name(execution: str, node_id: str, attempt: int) -> str:
     return fixed_length_id(f"{execution}-{node_id}-{attempt}", _ATTEMPT_NAME_LIMIT)
 
 
-def checkpoint_uri(name: str) -> str:
-    """Return where an attempt keeps its checkpoints.
+def raw_output_prefix(name: str) -> str:
+    """Return the folder for the files, directories and tables that an attempt makes.
 
     Args:
         name: The generated name of the attempt.
     """
     shard = _fnv1a(name) % len(_SHARD) ** 2
     first, second = divmod(shard, len(_SHARD))
-    return f"{BUCKET}/data/{_SHARD[first]}{_SHARD[second]}/{name}/_flytecheckpoints"
+    return f"{BUCKET}/data/{_SHARD[first]}{_SHARD[second]}/{name}"
+
+
+def checkpoint_uri(name: str) -> str:
+    """Return where an attempt keeps its checkpoints.
+
+    Args:
+        name: The generated name of the attempt.
+    """
+    return f"{raw_output_prefix(name)}/_flytecheckpoints"
 
 
 def log_uri(namespace: str, name: str) -> str:
@@ -114,6 +123,10 @@ class Place:
         """Where the inputs lie."""
         return f"{self.data_dir}/inputs.pb"
 
+    def output_prefix(self, attempt: int = 0) -> str:
+        """Return the folder that an attempt writes its outputs, errors and decks to."""
+        return f"{self.data_dir}/{attempt}"
+
     def outputs_uri(self, attempt: int = 0) -> str:
         """Return where the outputs of an attempt lie."""
-        return f"{self.data_dir}/{attempt}/outputs.pb"
+        return f"{self.output_prefix(attempt)}/outputs.pb"

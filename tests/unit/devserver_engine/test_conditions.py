@@ -8,7 +8,7 @@ from flyteidl.core import condition_pb2, literals_pb2, types_pb2, workflow_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flyte_remote_async.devserver.engine.branch import BranchError, decide
+from flyte_remote_async.devserver.engine.conditions import BranchError, decide
 from tests.support.made_workflows import integer
 
 if TYPE_CHECKING:

@@ -10,6 +10,8 @@ from flyteidl.core import execution_pb2, literals_pb2
 if TYPE_CHECKING:
     import datetime as dt
 
+    from flyteidl.core import dynamic_job_pb2
+
 __all__ = ["Outcome", "aborted_node", "aborted_task", "retries_exhausted", "system_failure", "user_failure"]
 
 USER: Final = execution_pb2.ExecutionError.USER
@@ -24,11 +26,15 @@ class Outcome:
         outputs: What it gave; empty when it failed.
         error: What went wrong; None when it succeeded.
         recoverable: Whether another attempt may be made.
+        dynamic: The workflow that a dynamic task asks for instead of giving outputs; else None.
+        deck_uri: Where the attempt left its deck; empty where it left none.
     """
 
     outputs: literals_pb2.LiteralMap = attrs.field(factory=literals_pb2.LiteralMap)
     error: execution_pb2.ExecutionError | None = None
     recoverable: bool = False
+    dynamic: dynamic_job_pb2.DynamicJobSpec | None = None
+    deck_uri: str = ""
 
 
 def user_failure(code: str, message: str, at: dt.datetime | None = None, *, recoverable: bool = False) -> Outcome:

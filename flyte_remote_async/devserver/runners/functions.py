@@ -1,4 +1,4 @@
-"""Calls a stand-in: inputs out of literals, outputs into literals, and what it raises into Flyte's words."""
+"""Runs a task by its stand-in: inputs out of literals, outputs into literals, and what it raises into Flyte's words."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import traceback
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
-from flyteidl.core import literals_pb2
+from flyteidl.core import execution_pb2, literals_pb2
 
-from flyte_remote_async.devserver.engine.outcome import Outcome, system_failure, user_failure
+from flyte_remote_async.devserver.naming import log_uri
+from flyte_remote_async.devserver.outcome import Outcome, user_failure
 from flyte_remote_async.devserver.stand_ins import acting_for
 from flyte_remote_async.errors import LiteralError
 from flyte_remote_async.literals import decode, encode
@@ -19,48 +20,78 @@ from flyte_remote_async.models.types import LiteralType
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
     from flyteidl.core import tasks_pb2
 
-    from flyte_remote_async.devserver.engine.clock import Clock
-    from flyte_remote_async.devserver.stand_ins import Attempt, StandIn
+    from flyte_remote_async.devserver.clock import Clock
+    from flyte_remote_async.devserver.runners.base import TaskCall
+    from flyte_remote_async.devserver.stand_ins import StandIn, StandIns
 
-__all__ = ["call", "echo", "no_stand_in"]
+__all__ = ["FunctionRunner"]
 
 _NUMBERED: Final = re.compile(r"o(\d+)")
 _INDENT: Final = "    "
 # Above this many bytes of inputs, decoding them on the loop would be felt by others.
 _LARGE: Final = 100_000
+_THREADS: Final = 40
 
 
-async def call(
-    stand_in: StandIn,
-    task: tasks_pb2.TaskTemplate,
-    inputs: literals_pb2.LiteralMap,
-    attempt: Attempt,
-    *,
-    clock: Clock,
-    threads: anyio.CapacityLimiter,
-) -> Outcome:
-    """Return how one attempt ends with a stand-in: nothing that the function does escapes.
+class FunctionRunner:
+    """Runs the tasks that a Python function stands in for.
 
     Args:
-        stand_in: The function.
-        task: The task that it stands in for.
-        inputs: The inputs of the node.
-        attempt: What :func:`current_attempt` tells the function.
-        clock: Dates what it raises.
-        threads: How many functions that are not async run at a time.
+        stand_ins: The functions.
+        clock: Dates what they raise.
     """
-    with acting_for(attempt):
-        if not stand_in.is_async:
-            # A function that hangs must not keep its execution from being aborted.
-            return await anyio.to_thread.run_sync(
-                _call_in_thread, stand_in, task, inputs, clock, limiter=threads, abandon_on_cancel=True
-            )
-        return await _call_on_loop(stand_in, task, inputs, clock)
+
+    at_once = False
+
+    def __init__(self, stand_ins: StandIns, clock: Clock) -> None:
+        self._stand_ins = stand_ins
+        self._clock = clock
+        self._threads: anyio.CapacityLimiter | None = None
+
+    def takes(self, task: tasks_pb2.TaskTemplate) -> bool:
+        """Return whether a function is registered for a task."""
+        return self._stand_ins.get(task.id.name) is not None
+
+    def logs(self, call: TaskCall) -> Sequence[execution_pb2.TaskLog]:
+        """Return the link that a local Flyte shows for the attempt."""
+        namespace = f"{call.execution_id.project}-{call.execution_id.domain}"
+        return (
+            execution_pb2.TaskLog(
+                uri=log_uri(namespace, call.generated_name),
+                name="Kubernetes Logs (User)",
+                message_format=execution_pb2.TaskLog.JSON,
+            ),
+        )
+
+    async def run(self, call: TaskCall) -> Outcome:
+        """Call the function: nothing that it does escapes."""
+        stand_in = self._stand_ins.get(call.task.id.name)
+        if stand_in is None:
+            raise LookupError(f"no stand-in is registered for task {call.task.id.name}")
+        with acting_for(call.attempt):
+            if not stand_in.is_async:
+                # A function that hangs must not keep its execution from being aborted.
+                return await anyio.to_thread.run_sync(
+                    _call_in_thread,
+                    stand_in,
+                    call.task,
+                    call.inputs,
+                    self._clock,
+                    limiter=self._thread_limiter(),
+                    abandon_on_cancel=True,
+                )
+            return await _call_on_loop(stand_in, call.task, call.inputs, self._clock)
+
+    def _thread_limiter(self) -> anyio.CapacityLimiter:
+        # Not in the constructor: it belongs to the loop.
+        if self._threads is None:
+            self._threads = anyio.CapacityLimiter(_THREADS)
+        return self._threads
 
 
 async def _call_on_loop(
@@ -90,27 +121,6 @@ def _call_in_thread(
         return Outcome(_outputs(stand_in, task, value))
     except BaseException as error:  # noqa: BLE001 - a user's function may raise anything, and Ctrl-C is never raised here
         return _raised(error, clock.now())
-
-
-def echo(task: tasks_pb2.TaskTemplate, inputs: literals_pb2.LiteralMap) -> Outcome:
-    """Return the outputs of an echo task: its inputs, in the order of their names."""
-    names = sorted(task.interface.inputs.variables), sorted(task.interface.outputs.variables)
-    if len(names[0]) != len(names[1]):
-        return system_failure(
-            "BadTaskSpecification",
-            f"the number of input ({len(names[0])}) and output ({len(names[1])}) variables does not match",
-        )
-    outputs = {given: inputs.literals[taken] for taken, given in zip(*names, strict=True)}
-    return Outcome(literals_pb2.LiteralMap(literals=outputs))
-
-
-def no_stand_in(task: str) -> Outcome:
-    """Return the failure of a task that nothing is registered for."""
-    return system_failure(
-        "StandInMissing",
-        f"no stand-in is registered for task {task}, and the devserver runs no containers: "
-        f'register one with @dev.task("{task}")',
-    )
 
 
 def _arguments(stand_in: StandIn, task: tasks_pb2.TaskTemplate, inputs: literals_pb2.LiteralMap) -> dict[str, Any]:

@@ -1,0 +1,23 @@
+"""What the kinds of nodes do, a module each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from flyte_remote_async.devserver.engine.kinds.branch import run_branch
+from flyte_remote_async.devserver.engine.kinds.task import run_task
+from flyte_remote_async.devserver.engine.kinds.workflow import run_workflow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flyte_remote_async.devserver.engine.run import Kind
+
+__all__ = ["KINDS"]
+
+KINDS: Final[Mapping[str | None, Kind]] = {
+    "task_node": run_task,
+    "workflow_node": run_workflow,
+    "branch_node": run_branch,
+}
+"""By the field of ``flyteidl.core.Node`` that says what the node is."""

@@ -1,0 +1,95 @@
+"""Task nodes: a task is tried until it succeeds or may not be tried again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flyte_remote_async.devserver.outcome import retries_exhausted, system_failure
+from flyte_remote_async.devserver.runners import TaskCall
+from flyte_remote_async.devserver.stand_ins import Attempt
+
+if TYPE_CHECKING:
+    from flyteidl.core import literals_pb2, tasks_pb2, workflow_pb2
+
+    from flyte_remote_async.devserver.engine.records import AttemptRecord, NodeRecord
+    from flyte_remote_async.devserver.engine.run import Level, Run
+    from flyte_remote_async.devserver.outcome import Outcome
+    from flyte_remote_async.devserver.runners import TaskRunner
+
+__all__ = ["run_task"]
+
+
+async def run_task(
+    run: Run, level: Level, node: workflow_pb2.Node, record: NodeRecord, inputs: literals_pb2.LiteralMap
+) -> Outcome:
+    """Run attempts of a task and return how the last ended."""
+    task = level.program.task(node.task_node.reference_id)
+    runner = run.runner(task)
+    if runner is not None and runner.at_once:
+        return await _run_at_once(run, runner, record, task, inputs)
+    allowed = (node.metadata.retries.retries or task.metadata.retries.retries) + 1
+    async with run.parallelism:
+        for number in range(allowed):
+            outcome = await _run_attempt(run, runner, record, task, inputs, number=number)
+            if not outcome.recoverable:
+                return outcome
+    return retries_exhausted(outcome, allowed, allowed)
+
+
+async def _run_at_once(
+    run: Run, runner: TaskRunner, record: NodeRecord, task: tasks_pb2.TaskTemplate, inputs: literals_pb2.LiteralMap
+) -> Outcome:
+    attempt = run.recorder.new_attempt(record, task, 0)
+    outcome = await runner.run(_call(run, record, attempt, task, inputs))
+    await run.recorder.end_at_once(attempt, inputs, outcome)
+    return outcome
+
+
+async def _run_attempt(
+    run: Run,
+    runner: TaskRunner | None,
+    record: NodeRecord,
+    task: tasks_pb2.TaskTemplate,
+    inputs: literals_pb2.LiteralMap,
+    *,
+    number: int,
+) -> Outcome:
+    attempt = await run.recorder.start_attempt(record, task, number, inputs)
+    if runner is None:
+        outcome = _no_runner(task.id.name)
+    else:
+        call = _call(run, record, attempt, task, inputs)
+        await run.recorder.run_attempt(attempt, runner.logs(call))
+        outcome = await runner.run(call)
+    await run.recorder.end_attempt(attempt, outcome)
+    return outcome
+
+
+def _call(
+    run: Run,
+    record: NodeRecord,
+    attempt: AttemptRecord,
+    task: tasks_pb2.TaskTemplate,
+    inputs: literals_pb2.LiteralMap,
+) -> TaskCall:
+    place, number = record.place, attempt.number
+    return TaskCall(
+        Attempt(run.execution.id.name, place.node_id, task.id.name, number),
+        run.execution.id,
+        task,
+        inputs,
+        generated_name=attempt.generated_name,
+        inputs_uri=place.inputs_uri,
+        output_prefix=place.output_prefix(number),
+        raw_output_prefix=attempt.raw_output_prefix,
+        checkpoint_uri=attempt.checkpoint_uri,
+        environment={pair.key: pair.value for pair in run.execution.spec.envs.values},
+    )
+
+
+def _no_runner(task: str) -> Outcome:
+    return system_failure(
+        "StandInMissing",
+        f"no stand-in is registered for task {task}, and the devserver runs no containers: "
+        f'register one with @dev.task("{task}")',
+    )
