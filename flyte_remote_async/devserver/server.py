@@ -14,8 +14,11 @@ from flyte_remote_async.devserver.importer import load_state
 from flyte_remote_async.devserver.inprocess import InProcessTransport
 from flyte_remote_async.devserver.runners.echo import EchoRunner
 from flyte_remote_async.devserver.runners.functions import FunctionRunner
+from flyte_remote_async.devserver.services.attributes import AttributeService
 from flyte_remote_async.devserver.services.dataproxy import DataProxyService
+from flyte_remote_async.devserver.services.descriptions import DescriptionService
 from flyte_remote_async.devserver.services.entities import EntityService
+from flyte_remote_async.devserver.services.events import EventService
 from flyte_remote_async.devserver.services.executions import ExecutionService
 from flyte_remote_async.devserver.services.launching import LaunchService
 from flyte_remote_async.devserver.services.named_entities import NamedEntityService
@@ -106,7 +109,7 @@ class DevServer:
         await store.add_project(project_pb2.Project(id=_PROJECT, name=_PROJECT, description=f"{_PROJECT} description"))
         runners = FunctionRunner(self._stand_ins, self.clock), EchoRunner()
         self._engine = Engine(store, runners, self.clock)
-        self._registry = _registry(store, self._engine)
+        self._registry = _registry(store, self._engine, self.clock)
         self._serving = Serving(self._registry.handlers())
         self._bound = await self._serving.start(self._host, self._port)
 
@@ -184,16 +187,19 @@ class DevServer:
         return self._store
 
 
-def _registry(store: Store, engine: Engine) -> Registry:
+def _registry(store: Store, engine: Engine, clock: Clock) -> Registry:
     registry = Registry()
     for service in (
-        ExecutionService(store, engine),
-        LaunchService(store, engine),
+        ExecutionService(store, engine, clock),
+        LaunchService(store, engine, clock),
         NodeService(store),
         EntityService(store),
         RegistrationService(store),
         NamedEntityService(store),
         ProjectService(store),
+        AttributeService(store),
+        DescriptionService(store),
+        EventService(store),
         SignalService(store),
         DataProxyService(store),
     ):

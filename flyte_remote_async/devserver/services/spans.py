@@ -1,7 +1,7 @@
 """How long each part of an execution took, as a tree of spans: what GetExecutionMetrics answers.
 
-A node's time is told apart into operations: ``NODE_TRANSITION`` since the node before it, ``NODE_SETUP``, what is inside
-of it (attempts, nodes, an execution), ``NODE_RESET`` between attempts and ``NODE_TEARDOWN``.
+A node's time is told apart into operations: ``NODE_TRANSITION`` since the node before it, ``NODE_SETUP``, what is
+inside of it (attempts, nodes, an execution), ``NODE_RESET`` between attempts and ``NODE_TEARDOWN``.
 
 Source: flyteadmin/pkg/manager/impl/metrics_manager.go of Flyte 1.16.8, its refusals included.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from flyteidl.core import identifier_pb2, metrics_pb2
+from flyteidl.core import metrics_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from flyte_remote_async.devserver.filters import equals
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from flyteidl.admin import execution_pb2
     from flyteidl.admin.node_execution_pb2 import NodeExecution
     from flyteidl.admin.task_execution_pb2 import TaskExecution
+    from flyteidl.core import identifier_pb2
     from flyteidl.core.compiler_pb2 import CompiledWorkflowClosure, ConnectionSet
     from flyteidl.core.workflow_pb2 import BranchNode, Node
 
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["Spans"]
 
 _EVERYTHING: Final = 2**31 - 1
-_START, _END: Final = "start-node", "end-node"
+_START: Final = "start-node"
+_END: Final = "end-node"
 
 
 class Spans:
@@ -216,9 +218,7 @@ class Spans:
         _add_teardown(span, "NODE_TEARDOWN", _last_updated(_END, workflow, nodes), closure)
 
 
-def _add_setup(
-    span: metrics_pb2.Span, execution: NodeExecution, attempts: list[TaskExecution], depth: int
-) -> None:
+def _add_setup(span: metrics_pb2.Span, execution: NodeExecution, attempts: list[TaskExecution], depth: int) -> None:
     """Add the time until the first attempt, and the attempts, which are sorted."""
     closure = execution.closure
     first = attempts[0].closure.created_at if attempts else closure.updated_at

@@ -195,15 +195,15 @@ class Store(Writes[Awaitable[None]]):
     async def get_execution(
         self, identifier: identifier_pb2.WorkflowExecutionIdentifier
     ) -> execution_pb2.Execution | None:
-        """Return an execution, or None."""
-        found = await self._get("executions", rows.execution_key(identifier) | {"unrecorded": 0})
+        """Return an execution, or None; identifiers as for :meth:`get_task`."""
+        found = await self._get("executions", _given(rows.execution_key(identifier)) | {"unrecorded": 0})
         return None if found is None else execution_pb2.Execution.FromString(found)
 
     async def get_node(
         self, identifier: identifier_pb2.NodeExecutionIdentifier
     ) -> node_execution_pb2.NodeExecution | None:
-        """Return a node execution, or None."""
-        found = await self._get("node_executions", rows.node_key(identifier))
+        """Return a node execution, or None; identifiers as for :meth:`get_task`."""
+        found = await self._get("node_executions", _given(rows.node_key(identifier)))
         return None if found is None else node_execution_pb2.NodeExecution.FromString(found)
 
     async def get_attempt(
@@ -235,8 +235,8 @@ class Store(Writes[Awaitable[None]]):
         return None if found is None else signal_pb2.Signal.FromString(found)
 
     async def get_project(self, identifier: str) -> project_pb2.Project | None:
-        """Return a project, or None."""
-        found = await self._get("projects", {"identifier": identifier})
+        """Return a project, or None; an empty id fits any, and the oldest is returned."""
+        found = await self._get("projects", _given({"identifier": identifier}))
         return None if found is None else project_pb2.Project.FromString(found)
 
     async def get_execution_data(self, identifier: identifier_pb2.WorkflowExecutionIdentifier) -> Data:
