@@ -33,7 +33,7 @@ async def check_concurrency(store: Store, plan: launch_plan_pb2.LaunchPlan) -> N
         return
     policy, name = plan.spec.concurrency_policy, plan.id.name
     where = (
-        *equals("executions", execution_project=plan.id.project, execution_domain=plan.id.domain, unrecorded=0),
+        *equals("executions", execution_project=plan.id.project, execution_domain=plan.id.domain),
         *equals("launch_plans", name=name),
         *_COUNTED,
     )

@@ -67,7 +67,7 @@ class ExecutionService:
         place = {"execution_project": request.id.project, "execution_domain": request.id.domain}
         if request.id.name:
             place["execution_name"] = request.id.name
-        where = equals("executions", **place, unrecorded=0)
+        where = equals("executions", **place)
         if not any('."state"' in condition.sql for condition in parse_filters(request.filters, "executions")):
             where = (*where, *equals("executions", state=0))
         asked = query("ListExecutions", "executions", request, where)
@@ -98,7 +98,6 @@ class ExecutionService:
     async def update(self, request: execution_pb2.ExecutionUpdateRequest) -> execution_pb2.ExecutionUpdateResponse:
         """Serve UpdateExecution: archive an execution, or make it active again."""
         check_execution(request)
-        await self._found(request.id)
         now = self._clock.now()
 
         def change(execution: execution_pb2.Execution) -> None:
@@ -106,7 +105,8 @@ class ExecutionService:
             details.state = request.state
             details.occurred_at.FromDatetime(now)
 
-        await self._store.update_execution(request.id, change)
+        if await self._store.update_execution(request.id, change) is None:
+            raise absent("execution", request.id)
         return execution_pb2.ExecutionUpdateResponse()
 
     async def terminate(
@@ -114,7 +114,6 @@ class ExecutionService:
     ) -> execution_pb2.ExecutionTerminateResponse:
         """Serve TerminateExecution: mark an execution as aborting, and tell the engine."""
         check_execution(request)
-        await self._found(request.id)
 
         def change(execution: execution_pb2.Execution) -> None:
             closure = execution.closure
@@ -124,7 +123,8 @@ class ExecutionService:
             closure.abort_metadata.principal = ""
             closure.phase = _Phase.ABORTING
 
-        await self._store.update_execution(request.id, change)
+        if await self._store.update_execution(request.id, change) is None:
+            raise absent("execution", request.id)
         await self._launcher.abort(request.id, request.cause)
         return execution_pb2.ExecutionTerminateResponse()
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 import secrets
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from flyteidl.admin import execution_pb2
 from flyteidl.core import execution_pb2 as core_execution_pb2
 from flyteidl.core import identifier_pb2, literals_pb2
 
+from flyte_remote_async.devserver.faults import DatabaseFails, KubernetesFails
 from flyte_remote_async.devserver.services.attributes import find_attributes
 from flyte_remote_async.devserver.services.concurrency import check_concurrency
 from flyte_remote_async.devserver.services.execution_config import resolve, run_spec
@@ -35,40 +36,17 @@ if TYPE_CHECKING:
 
     from flyte_remote_async.devserver.clock import Clock
     from flyte_remote_async.devserver.dispatch import Registry
+    from flyte_remote_async.devserver.faults import Faults
     from flyte_remote_async.devserver.services.executions import Launcher
     from flyte_remote_async.devserver.services.targets import Target
     from flyte_remote_async.devserver.store import Store
 
-__all__ = ["LaunchFaults", "LaunchService", "NoLaunchFaults"]
+__all__ = ["LaunchService"]
 
 _NAME: Final = re.compile(r"^[a-z][a-z\-0-9]*$")
 _LONGEST_NAME: Final = 63
 _NAME_CHARACTERS: Final = "bcdfghjklmnpqrstvwxz2456789"  # those that Kubernetes makes names of
 _CONFIG: Final = "WORKFLOW_EXECUTION_CONFIG"
-
-
-class LaunchFaults(Protocol):
-    """The faults that a launch meets inside of Flyte; None is none."""
-
-    def kubernetes(self, execution_id: identifier_pb2.WorkflowExecutionIdentifier) -> str | None:
-        """Return why Kubernetes does not take the workflow of an execution."""
-        ...
-
-    def database(self, execution_id: identifier_pb2.WorkflowExecutionIdentifier) -> str | None:
-        """Return why the row of an execution whose workflow runs already cannot be written."""
-        ...
-
-
-class NoLaunchFaults:
-    """Everything works."""
-
-    def kubernetes(self, execution_id: identifier_pb2.WorkflowExecutionIdentifier) -> str | None:  # noqa: ARG002
-        """Return None."""
-        return None
-
-    def database(self, execution_id: identifier_pb2.WorkflowExecutionIdentifier) -> str | None:  # noqa: ARG002
-        """Return None."""
-        return None
 
 
 class LaunchService:
@@ -78,14 +56,14 @@ class LaunchService:
         store: Where executions are kept, and what they run.
         launcher: What runs them.
         clock: The time.
-        faults: The faults that launches meet.
+        faults: What goes wrong inside: Kubernetes and the database.
     """
 
-    def __init__(self, store: Store, launcher: Launcher, clock: Clock, faults: LaunchFaults | None = None) -> None:
+    def __init__(self, store: Store, launcher: Launcher, clock: Clock, faults: Faults) -> None:
         self._store = store
         self._launcher = launcher
         self._clock = clock
-        self._faults = faults or NoLaunchFaults()
+        self._faults = faults
 
     def register(self, registry: Registry) -> None:
         """Add the RPCs of this service."""
@@ -248,22 +226,25 @@ class LaunchService:
         *,
         tagged: bool,
     ) -> None:
-        refusal = self._faults.kubernetes(execution.id)
-        if refusal is not None:
-            _fail(execution, f"failed to create workflow in propeller {refusal}")
-        failure = self._faults.database(execution.id)
-        if await self._store.add_execution(execution, tagged=tagged, recorded=failure is None):
-            if refusal is None:
-                run = execution_pb2.Execution(id=execution.id, spec=run_spec(execution.spec, config))
-                await self._launcher.launch(run, inputs)
-        elif failure is None and not await self._store.record_execution(execution.id):
+        kubernetes = self._faults.take(KubernetesFails, methods.CREATE_EXECUTION.name)
+        if kubernetes is not None:
+            _fail(execution, f"failed to create workflow in propeller {kubernetes.details}")
+        database = self._faults.take(DatabaseFails, methods.CREATE_EXECUTION.name)
+        if database is not None:
+            # What runs already in Kubernetes runs no node before its execution has a row.
+            raise InternalError(f"unexpected error type for: {database.details}")
+        if not await self._store.add_execution(execution, tagged=tagged):
             raise duplicate("executions")
-        if failure is not None:
-            raise InternalError(f"unexpected error type for: {failure}")
+        if kubernetes is None:
+            run = execution_pb2.Execution(id=execution.id, spec=run_spec(execution.spec, config))
+            await self._launcher.launch(run, inputs)
 
 
 def _fail(execution: execution_pb2.Execution, message: str) -> None:
-    """Note that Kubernetes did not take an execution; of a task, nothing at all is kept."""
+    """Make an execution one that could not be started; one of a single task is refused instead.
+
+    Source: flyteadmin ``repositories/transformers/execution.go`` and ``manager/impl/execution_manager.go``.
+    """
     if execution.spec.launch_plan.resource_type == identifier_pb2.TASK:
         raise InternalError(message)
     execution.closure.phase = core_execution_pb2.WorkflowExecution.FAILED

@@ -87,8 +87,6 @@ _TABLES: Final = (
             "launch_entity": TEXT,
         },
         key=tuple(_EXECUTION),
-        # One that runs although its row could not be written: no request sees it until it is launched again.
-        extra={"message": "BLOB NOT NULL", "unrecorded": "INTEGER NOT NULL DEFAULT 0"},
         indexes=(("execution_project", "execution_domain", "created_at"), ("updated_at",)),
     ),
     Table(

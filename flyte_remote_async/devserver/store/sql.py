@@ -9,7 +9,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Condition", "Query", "Statement", "delete", "insert", "select", "update", "upsert"]
+__all__ = ["Condition", "Query", "Statement", "delete", "insert", "select", "upsert"]
 
 _KEPT: Final = frozenset({"created_at"})
 """What the first write of a row says stays."""
@@ -95,14 +95,6 @@ def upsert(table: str, key: Sequence[str], row: Mapping[str, Any]) -> Statement:
     conflict = ", ".join(f'"{name}"' for name in key)
     action = f"UPDATE SET {updates}" if updates else "NOTHING"
     return Statement(f"{_insert(table, row)} ON CONFLICT ({conflict}) DO {action}", tuple(row.values()))
-
-
-def update(table: str, row: Mapping[str, Any], where: Mapping[str, Any]) -> Statement:
-    """Return the UPDATE of the rows that have these values."""
-    changes = ", ".join(f'"{name}" = ?' for name in row)
-    test = " AND ".join(f'"{name}" = ?' for name in where)
-    sql = f'UPDATE "{table}" SET {changes} WHERE {test}'  # noqa: S608 - names of ours
-    return Statement(sql, (*row.values(), *where.values()))
 
 
 def delete(table: str, where: Mapping[str, Any]) -> Statement:

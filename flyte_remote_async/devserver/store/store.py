@@ -22,7 +22,7 @@ from flyteidl.core import literals_pb2
 
 from flyte_remote_async.devserver.store import rows
 from flyte_remote_async.devserver.store.database import Database
-from flyte_remote_async.devserver.store.sql import insert, select, update
+from flyte_remote_async.devserver.store.sql import insert, select
 from flyte_remote_async.devserver.store.writes import Writes, execution_statements
 
 if TYPE_CHECKING:
@@ -113,18 +113,15 @@ class Store(Writes[Awaitable[None]]):
 
     # --- conditional writes ---
 
-    async def add_execution(
-        self, message: execution_pb2.Execution, *, tagged: bool = True, recorded: bool = True
-    ) -> bool:
+    async def add_execution(self, message: execution_pb2.Execution, *, tagged: bool = True) -> bool:
         """Insert an execution; return False, and change nothing, where its name is taken.
 
         Args:
             message: The execution.
             tagged: Whether its labels and tags become something to filter by.
-            recorded: Whether requests see it. One that they do not see runs like any other.
         """
         now = self._clock()
-        first = insert("executions", rows.execution(message, now) | {"unrecorded": int(not recorded)})
+        first = insert("executions", rows.execution(message, now))
         tags = [insert("execution_tags", row) for row in rows.tags(message, now) if tagged]
 
         def work(connection: sqlite3.Connection) -> bool:
@@ -135,11 +132,6 @@ class Store(Writes[Awaitable[None]]):
             return True
 
         return await self._database.run(work)
-
-    async def record_execution(self, identifier: identifier_pb2.WorkflowExecutionIdentifier) -> bool:
-        """Let requests see an execution that they did not see; return False where there is none."""
-        key = rows.execution_key(identifier)
-        return await self._database.write([update("executions", {"unrecorded": 0}, key | {"unrecorded": 1})]) > 0
 
     async def update_execution(
         self,
@@ -196,7 +188,7 @@ class Store(Writes[Awaitable[None]]):
         self, identifier: identifier_pb2.WorkflowExecutionIdentifier
     ) -> execution_pb2.Execution | None:
         """Return an execution, or None; identifiers as for :meth:`get_task`."""
-        found = await self._get("executions", _given(rows.execution_key(identifier)) | {"unrecorded": 0})
+        found = await self._get("executions", _given(rows.execution_key(identifier)))
         return None if found is None else execution_pb2.Execution.FromString(found)
 
     async def get_node(

@@ -65,8 +65,10 @@ async def refusal(ask: Asking, rpc: str, /, **request: Any) -> tuple[str, str]:
         (
             "GetTaskExecution",
             {"id": {"node_execution_id": NODE, "task_id": WIDE5}},
-            'unexpected resource type workflow for identifier [resource_type:WORKFLOW project:"flytesnacks" '
-            'domain:"development" name:"samples.wide5" version:"v2"], expected task instead',
+            (
+                'unexpected resource type workflow for identifier [resource_type:WORKFLOW project:"flytesnacks" '
+                'domain:"development" name:"samples.wide5" version:"v2"], expected task instead'
+            ),
         ),
         ("GetTaskExecution", {"id": {"node_execution_id": NODE, "task_id": {"resource_type": 1}}}, "missing project"),
         ("GetWorkflow", {}, "missing id"),
