@@ -235,9 +235,11 @@ class DevServer:
 
 
 def _register(registry: Registry, store: Store, engine: Engine, clock: Clock, faults: Faults) -> None:
+    launch = LaunchService(store, engine, clock, faults)
+    engine.ask(launch)
     for service in (
         ExecutionService(store, engine, clock),
-        LaunchService(store, engine, clock, faults),
+        launch,
         NodeService(store),
         EntityService(store),
         RegistrationService(store),

@@ -13,7 +13,7 @@ from flyteidl.admin import common_pb2, execution_pb2, launch_plan_pb2, matchable
 from flyteidl.core import security_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["PLATFORM", "merged", "resolve", "run_spec"]
 
@@ -65,17 +65,27 @@ def resolve(
 
 
 def run_spec(
-    spec: execution_pb2.ExecutionSpec, config: matchable_resource_pb2.WorkflowExecutionConfig
+    spec: execution_pb2.ExecutionSpec,
+    config: matchable_resource_pb2.WorkflowExecutionConfig,
+    project_labels: Mapping[str, str],
 ) -> execution_pb2.ExecutionSpec:
     """Return the spec that the engine gets: as it is stored, with what was found out about each setting.
 
     Flyte keeps what the request asked for, and writes what counts into the resource that the engine works on.
+
+    Args:
+        spec: As it is stored.
+        config: What counts.
+        project_labels: The labels of the project, for keys that nobody else labels.
     """
     run = execution_pb2.ExecutionSpec()
     run.CopyFrom(spec)
     for name in ("raw_output_data_config", *_MAPS, "interruptible"):
         if config.HasField(name):
             getattr(run, name).CopyFrom(getattr(config, name))
+    for key, value in project_labels.items():
+        if key not in run.labels.values:
+            run.labels.values[key] = value
     run.overwrite_cache = config.overwrite_cache
     run.max_parallelism = config.max_parallelism
     return run

@@ -236,7 +236,10 @@ class LaunchService:
         if not await self._store.add_execution(execution, tagged=tagged):
             raise duplicate("executions")
         if kubernetes is None:
-            run = execution_pb2.Execution(id=execution.id, spec=run_spec(execution.spec, config))
+            project = await self._store.get_project(execution.id.project)
+            labels = project.labels.values if project is not None else {}
+            run = execution_pb2.Execution(id=execution.id, closure=execution.closure)
+            run.spec.CopyFrom(run_spec(execution.spec, config, labels))
             await self._launcher.launch(run, inputs)
 
 
