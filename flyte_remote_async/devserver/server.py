@@ -18,8 +18,11 @@ from flyte_remote_async.devserver.faults import Faults
 from flyte_remote_async.devserver.importer import load_state
 from flyte_remote_async.devserver.runners.echo import EchoRunner
 from flyte_remote_async.devserver.runners.functions import FunctionRunner
+from flyte_remote_async.devserver.services.attributes import AttributeService
 from flyte_remote_async.devserver.services.dataproxy import DataProxyService
+from flyte_remote_async.devserver.services.descriptions import DescriptionService
 from flyte_remote_async.devserver.services.entities import EntityService
+from flyte_remote_async.devserver.services.events import EventService
 from flyte_remote_async.devserver.services.executions import ExecutionService
 from flyte_remote_async.devserver.services.launching import LaunchService
 from flyte_remote_async.devserver.services.limits import READ_LIMIT
@@ -288,17 +291,20 @@ class DevServer:
         return self._faces
 
     def _register(self, store: Store, engine: Engine, data: DataPlane) -> None:
-        launch = LaunchService(store, engine, self.faults)
+        launch = LaunchService(store, engine, self.clock, self.faults)
         engine.ask(launch)
         nodes = NodeService(store, self._read_limit)
         for service in (
-            ExecutionService(store, engine, self._read_limit),
+            ExecutionService(store, engine, self.clock, self._read_limit),
             launch,
             nodes,
             EntityService(store),
             RegistrationService(store),
             NamedEntityService(store),
             ProjectService(store),
+            AttributeService(store),
+            DescriptionService(store),
+            EventService(store),
             SignalService(store),
             DataProxyService(store, nodes, data.objects, data.http, self.clock),
         ):
