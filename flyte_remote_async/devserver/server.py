@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
@@ -49,6 +50,11 @@ __all__ = ["DevServer"]
 
 _PROJECT: Final = "flytesnacks"
 _LONGEST_STOP: Final = 0.5
+_OPEN_TO_OTHERS: Final = (
+    "the devserver listens on %s and has no authentication: whoever reaches port %d can read all it knows and run what "
+    "it can run"
+)
+_LOG: Final = logging.getLogger(__name__)
 _NOT_RUNNING: Final = "the devserver is not running: use it inside of `async with DevServer() as dev:`"
 
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -155,6 +161,8 @@ class DevServer:
         after = faces.port + 1 if self._port else 0
         host = "127.0.0.1" if self._host.startswith("unix:") else self._host
         await self._data.http.start(host, after if self._http_port is None else self._http_port)
+        if faces.is_open_to_others:
+            _LOG.warning(_OPEN_TO_OTHERS, self._host, faces.port)
 
     async def aclose(self) -> None:
         """Stop listening, stop what runs, and close the state. Closing twice is fine."""
