@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEMA_VERSION", "TABLES", "ColumnType", "Table", "create_statements"]
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Raised with every change of the tables, so that a state file of another version is refused and never misread."""
 
 
@@ -173,6 +173,9 @@ _TABLES: Final = (
     Table("data", {}, key=("owner",), extra=dict.fromkeys(("inputs", "outputs", "dynamic_workflow"), "BLOB")),
     Table("metrics", {}, key=("owner",)),
     Table("dynamic_workflows", {}, key=("owner",)),
+    # The catalog: what cached tasks gave.
+    Table("datasets", {}, key=("owner",)),
+    Table("artifacts", {}, key=("owner",)),
 )
 
 TABLES: Final[Mapping[str, Table]] = {table.name: table for table in _TABLES}
