@@ -16,6 +16,7 @@ from flyte_remote_async.devserver.faults import Faults
 from flyte_remote_async.devserver.importer import load_state
 from flyte_remote_async.devserver.runners.echo import EchoRunner
 from flyte_remote_async.devserver.runners.functions import FunctionRunner
+from flyte_remote_async.devserver.scheduler import Scheduler
 from flyte_remote_async.devserver.services.attributes import AttributeService
 from flyte_remote_async.devserver.services.dataproxy import DataProxyService
 from flyte_remote_async.devserver.services.descriptions import DescriptionService
@@ -88,6 +89,7 @@ class DevServer:
         self.clock = Clock()
         self._store: Store | None = None
         self._engine: Engine | None = None
+        self._scheduler: Scheduler | None = None
         self.faults = Faults()
         self.requests: Counter[str] = Counter()
         self._registry = Registry(self.faults, self.requests)
@@ -127,7 +129,8 @@ class DevServer:
         await store.add_project(project_pb2.Project(id=_PROJECT, name=_PROJECT, description=f"{_PROJECT} description"))
         runners = FunctionRunner(self._stand_ins, self.clock), EchoRunner()
         self._engine = Engine(store, runners, self.clock)
-        _register(self._registry, store, self._engine, self.clock, self.faults)
+        self._scheduler = _register(self._registry, store, self._engine, self.clock, self.faults)
+        await self._scheduler.start()
         faces = Faces(self._registry.handlers(), self._host)
         await faces.open(self._port)
         self._faces = faces
@@ -136,11 +139,13 @@ class DevServer:
         """Stop listening, stop what runs, and close the state. Closing twice is fine."""
         if self._faces is not None:
             await self._faces.aclose(_LONGEST_STOP)
+        if self._scheduler is not None:
+            await self._scheduler.aclose()
         if self._engine is not None:
             await self._engine.aclose()
         if self._store is not None:
             await self._store.aclose()
-        self._faces = self._engine = self._store = None
+        self._faces = self._scheduler = self._engine = self._store = None
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -234,15 +239,16 @@ class DevServer:
         return self._faces
 
 
-def _register(registry: Registry, store: Store, engine: Engine, clock: Clock, faults: Faults) -> None:
+def _register(registry: Registry, store: Store, engine: Engine, clock: Clock, faults: Faults) -> Scheduler:
     launch = LaunchService(store, engine, clock, faults)
     engine.ask(launch)
+    registration = RegistrationService(store)
     for service in (
         ExecutionService(store, engine, clock),
         launch,
         NodeService(store),
         EntityService(store),
-        RegistrationService(store),
+        registration,
         NamedEntityService(store),
         ProjectService(store),
         AttributeService(store),
@@ -252,3 +258,6 @@ def _register(registry: Registry, store: Store, engine: Engine, clock: Clock, fa
         DataProxyService(store),
     ):
         service.register(registry)
+    scheduler = Scheduler(store, launch, clock)
+    scheduler.register(registry, registration.update_launch_plan)
+    return scheduler

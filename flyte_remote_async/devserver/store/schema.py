@@ -196,6 +196,7 @@ _TABLES: Final = (
         extra=dict.fromkeys(("inputs", "outputs", "dynamic_workflow", "user_inputs"), "BLOB"),
     ),
     Table("dynamic_workflows", {}, key=("owner",)),
+    Table("schedules", {}, key=("owner",), extra={"last_run": "TEXT NOT NULL"}),
 )
 
 TABLES: Final[Mapping[str, Table]] = {table.name: table for table in _TABLES}
