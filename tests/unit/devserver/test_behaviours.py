@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,7 +31,7 @@ KEPT = {
     "bulk46880b41d1964e": "samples.wide5",
 }
 # Served later; each must say so, and not pretend.
-UNSERVED = {"CreateWorkflow": 9, "CreateUploadLocation": 5, "CreateDownloadLocation": 3}
+UNSERVED = {"CreateWorkflow": 9}
 # Whether there is something left to terminate depends on how far the engine is; test_executions.py holds it still.
 RACES = {"terminate, running", "terminate, twice"}
 
@@ -97,6 +98,9 @@ def steady(value: Any) -> Any:
     if isinstance(value, dict):
         kept = {key: steady(inner) for key, inner in value.items()}
         return {key: inner for key, inner in kept.items() if key not in VARYING and not key.endswith("_at")}
+    if isinstance(value, str):
+        # Who signed a URL, where and when.
+        return re.sub(r"^http://[^/]+|(?<=X-Amz-)(Credential|Date|Signature)=[^&]+", "", value)
     return [steady(inner) for inner in value] if isinstance(value, list) else value
 
 
@@ -123,4 +127,4 @@ async def test_codes_messages_and_responses_are_those_of_flyte() -> None:
                 assert steady(response) == steady(wanted), asked["name"]
                 responses += 1
     assert unserved == UNSERVED
-    assert (compared, responses) == (222, 96)
+    assert (compared, responses) == (230, 101)
