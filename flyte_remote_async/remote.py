@@ -433,12 +433,13 @@ class FlyteRemote:
         attempts: bool = True,
         io: bool = False,
         definitions: bool = False,
+        signals: bool = False,
     ) -> FlyteWorkflowExecution:
         """Return an execution as it is now; see :meth:`FlyteWorkflowExecution.sync`."""
         from flyte_remote_async.operations.sync import sync
         from flyte_remote_async.policy.sync_plan import Coverage
 
-        wanted = Coverage(attempts=attempts, io=io, definitions=definitions)
+        wanted = Coverage(attempts=attempts, io=io, definitions=definitions, signals=signals)
         return await sync(self._open, self, execution, sync_nodes=sync_nodes, wanted=wanted)
 
     async def wait(

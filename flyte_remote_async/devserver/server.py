@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import anyio
@@ -10,8 +11,9 @@ from flyteidl.admin import project_pb2
 from flyte_remote_async.devserver.clock import Clock
 from flyte_remote_async.devserver.dispatch import Registry
 from flyte_remote_async.devserver.engine import Engine
+from flyte_remote_async.devserver.faces import Faces
+from flyte_remote_async.devserver.faults import Faults
 from flyte_remote_async.devserver.importer import load_state
-from flyte_remote_async.devserver.inprocess import InProcessTransport
 from flyte_remote_async.devserver.runners.echo import EchoRunner
 from flyte_remote_async.devserver.runners.functions import FunctionRunner
 from flyte_remote_async.devserver.services.dataproxy import DataProxyService
@@ -29,16 +31,19 @@ from flyte_remote_async.errors import ClosedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
     from types import TracebackType
 
-    from flyte_remote_async.devserver.serving import Serving
+    from flyte_remote_async.devserver.inprocess import InProcessTransport
+    from flyte_remote_async.devserver.threaded import ThreadedDevServer
     from flyte_remote_async.remote import FlyteRemote
 
 __all__ = ["DevServer"]
 
 _PROJECT: Final = "flytesnacks"
 _LONGEST_STOP: Final = 0.5
+_NOT_RUNNING: Final = "the devserver is not running: use it inside of `async with DevServer() as dev:`"
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -57,6 +62,8 @@ class DevServer:
 
     Attributes:
         clock: Its time: ``await dev.clock.advance(hours=2)`` lets sleeps, timeouts and schedules fall due.
+        faults: What goes wrong at it: ``dev.faults.add(Fail("UNAVAILABLE"), "Get*")``.
+        requests: How many requests it has got, by the name of the RPC.
 
     Example:
         >>> async with DevServer() as dev:
@@ -73,14 +80,28 @@ class DevServer:
     def __init__(self, *, host: str = "127.0.0.1", port: int = 0, state: str | Path | None = None) -> None:
         self._host = host
         self._port = port
-        self._bound = 0
         self._state = state
         self._stand_ins = StandIns()
         self.clock = Clock()
         self._store: Store | None = None
         self._engine: Engine | None = None
-        self._registry = Registry()
-        self._serving: Serving | None = None
+        self.faults = Faults()
+        self.requests: Counter[str] = Counter()
+        self._registry = Registry(self.faults, self.requests)
+        self._faces: Faces | None = None
+
+    @staticmethod
+    def in_thread(**options: Any) -> ThreadedDevServer:
+        """Return a server that runs in a thread with a loop of its own, for a plain ``with``.
+
+        For programs without an event loop, and for tests whose application runs in a loop of its own.
+
+        Args:
+            **options: The arguments of :class:`DevServer`.
+        """
+        from flyte_remote_async.devserver.threaded import ThreadedDevServer
+
+        return ThreadedDevServer(**options)
 
     async def start(self) -> Self:
         """Open the state and listen. Starting twice is fine.
@@ -100,25 +121,23 @@ class DevServer:
         return self
 
     async def _serve(self, store: Store) -> None:
-        # Loads grpc, which whoever only imports this module does without.
-        from flyte_remote_async.devserver.serving import Serving
-
         await store.add_project(project_pb2.Project(id=_PROJECT, name=_PROJECT, description=f"{_PROJECT} description"))
         runners = FunctionRunner(self._stand_ins, self.clock), EchoRunner()
         self._engine = Engine(store, runners, self.clock)
-        self._registry = _registry(store, self._engine)
-        self._serving = Serving(self._registry.handlers())
-        self._bound = await self._serving.start(self._host, self._port)
+        _register(self._registry, store, self._engine, self.faults)
+        faces = Faces(self._registry.handlers(), self._host)
+        await faces.open(self._port)
+        self._faces = faces
 
     async def aclose(self) -> None:
         """Stop listening, stop what runs, and close the state. Closing twice is fine."""
-        if self._serving is not None:
-            await self._serving.stop(_LONGEST_STOP)
+        if self._faces is not None:
+            await self._faces.aclose(_LONGEST_STOP)
         if self._engine is not None:
             await self._engine.aclose()
         if self._store is not None:
             await self._store.aclose()
-        self._serving = self._engine = self._store = None
+        self._faces = self._engine = self._store = None
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -131,8 +150,7 @@ class DevServer:
     @property
     def endpoint(self) -> str:
         """Where it listens, such as ``"127.0.0.1:41003"``."""
-        self._opened()
-        return f"{self._host}:{self._bound}"
+        return f"{self._host}:{self._open_faces().port}"
 
     @property
     def store(self) -> Store:
@@ -141,8 +159,7 @@ class DevServer:
 
     def transport(self) -> InProcessTransport:
         """Return a transport to this server that needs no socket."""
-        self._opened()
-        return InProcessTransport(self._registry.handlers())
+        return self._open_faces().transport()
 
     def remote(self, **options: Any) -> FlyteRemote:
         """Return a client of this server, over real gRPC.
@@ -178,17 +195,46 @@ class DevServer:
         """
         return await load_state(self._opened(), source)
 
+    # --- what happens to servers ---
+
+    async def restart(self, downtime: float = 0.0) -> None:
+        """Go down and come back: on the same port, with the same state, while executions go on as Flyte's do.
+
+        Connections are reset, and calls in flight are lost.
+
+        Args:
+            downtime: Seconds between the two, by the wall clock; connections are refused meanwhile.
+        """
+        async with self.outage():
+            await anyio.sleep(downtime)
+
+    def outage(self) -> AbstractAsyncContextManager[None]:
+        """Be down inside of an ``async with``: connections are reset, and new ones are refused."""
+        return self._open_faces().outage()
+
+    async def goaway(self, grace: float = 5.0) -> None:
+        """Tell all clients to connect anew, as a server does that is replaced: with GOAWAY, and no call is lost.
+
+        Args:
+            grace: Seconds that calls in flight may still take.
+        """
+        await self._open_faces().goaway(grace)
+
     def _opened(self) -> Store:
         if self._store is None:
-            raise ClosedError("the devserver is not running: use it inside of `async with DevServer() as dev:`")
+            raise ClosedError(_NOT_RUNNING)
         return self._store
 
+    def _open_faces(self) -> Faces:
+        if self._faces is None:
+            raise ClosedError(_NOT_RUNNING)
+        return self._faces
 
-def _registry(store: Store, engine: Engine) -> Registry:
-    registry = Registry()
+
+def _register(registry: Registry, store: Store, engine: Engine, faults: Faults) -> None:
     for service in (
         ExecutionService(store, engine),
-        LaunchService(store, engine),
+        LaunchService(store, engine, faults),
         NodeService(store),
         EntityService(store),
         RegistrationService(store),
@@ -198,4 +244,3 @@ def _registry(store: Store, engine: Engine) -> Registry:
         DataProxyService(store),
     ):
         service.register(registry)
-    return registry

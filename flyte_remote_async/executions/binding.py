@@ -34,6 +34,7 @@ class Remote(Protocol):
         attempts: bool = True,
         io: bool = False,
         definitions: bool = False,
+        signals: bool = False,
     ) -> FlyteWorkflowExecution:
         """Return a new snapshot of an execution."""
         ...

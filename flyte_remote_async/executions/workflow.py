@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from flyte_remote_async.entities import FlyteWorkflow
     from flyte_remote_async.executions.binding import Remote
     from flyte_remote_async.executions.data import ExecutionData
+    from flyte_remote_async.executions.events import Event
     from flyte_remote_async.executions.node import FlyteNodeExecution
     from flyte_remote_async.executions.tree import Part
     from flyte_remote_async.models.executions import ExecutionClosure, ExecutionSpec
     from flyte_remote_async.models.outcomes import ExecutionError
+    from flyte_remote_async.models.signals import Signal
     from flyte_remote_async.policy.sync_plan import Coverage
 
 __all__ = ["FlyteWorkflowExecution"]
@@ -58,6 +60,7 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
     _covers: Coverage | None = attrs.field(default=None, kw_only=True)
     _workflow: FlyteWorkflow | None = attrs.field(default=None, kw_only=True)
     _hints: Mapping[str, Any] | None = attrs.field(default=None, kw_only=True)
+    _signals: tuple[Signal, ...] | None = attrs.field(default=None, kw_only=True)
 
     def __init__(
         self,
@@ -92,6 +95,7 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
         covers: Coverage | None = None,
         workflow: FlyteWorkflow | None = None,
         data: ExecutionData | None = None,
+        signals: tuple[Signal, ...] | None = None,
     ) -> Self:
         """Return the snapshot of a protobuf message.
 
@@ -103,6 +107,7 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
             covers: What was read along, where the execution has ended and will not be read again.
             workflow: The definition of its workflow, where it was read along.
             data: Its inputs and outputs, where they were read along.
+            signals: The signals that its gate nodes wait for or waited for, where they were read along.
         """
         self = cls.__new__(cls)
         self.__attrs_init__(
@@ -115,6 +120,7 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
             covers=covers,
             workflow=workflow,
             hints=type_hints,
+            signals=signals,
         )
         return self
 
@@ -190,6 +196,11 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
         """Output name to the Python type that its value is decoded as, where they were given."""
         return self._hints
 
+    @property
+    def signals(self) -> tuple[Signal, ...] | None:
+        """The signals that its gate nodes wait for or waited for, where they were read along; None elsewhere."""
+        return self._signals
+
     @functools.cached_property
     def node_executions(self) -> Mapping[str, FlyteNodeExecution]:
         """The top-level nodes by their id, start and end node included.
@@ -207,7 +218,13 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
     # --- verbs --------------------------------------------------------------------------------------------------
 
     async def sync(
-        self, sync_nodes: bool = False, *, attempts: bool = True, io: bool = False, definitions: bool = False
+        self,
+        sync_nodes: bool = False,
+        *,
+        attempts: bool = True,
+        io: bool = False,
+        definitions: bool = False,
+        signals: bool = False,
     ) -> FlyteWorkflowExecution:
         """Return the execution as it is now; this snapshot does not change.
 
@@ -220,6 +237,7 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
             io: Whether to read inputs and outputs of all that has nodes or attempts, one request for each.
             definitions: Whether to read the workflow and the tasks that ran, for ``flyte_workflow``, ``interface``
                 and ``task``.
+            signals: Whether to read the signals of executions with a gate node that runs, one request for each.
 
         Raises:
             DetachedError: The snapshot knows no remote.
@@ -228,7 +246,7 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
             ClosedError: The remote is closed.
         """
         remote = bound(self._remote, self.description, "sync")
-        return await remote.sync(self, sync_nodes, attempts=attempts, io=io, definitions=definitions)
+        return await remote.sync(self, sync_nodes, attempts=attempts, io=io, definitions=definitions, signals=signals)
 
     async def wait(
         self,
@@ -277,6 +295,32 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
         """
         await bound(self._remote, self.description, "terminate").terminate(self, cause)
 
+    def diff(self, old: FlyteWorkflowExecution) -> tuple[Event, ...]:
+        """Return what happened between an earlier snapshot of the execution and this one, in order.
+
+        A part starts before what is below it and ends after it; the rest is in the order of the control plane's times.
+        Nothing goes back: what has ended in the earlier snapshot stays ended. Phases that came and went between the two
+        looks are not made up. What was not read in the earlier snapshot counts as not there yet, what was not read in
+        this one as unchanged. What both snapshots share is not looked at.
+
+        Args:
+            old: The earlier snapshot.
+
+        Raises:
+            ValueError: It is of another execution.
+
+        Example:
+            ```python
+            before = execution
+            execution = await execution.sync(sync_nodes=True)
+            for event in execution.diff(before):
+                print(event)
+            ```
+        """
+        from flyte_remote_async.executions.diff import diff
+
+        return diff(self, old)
+
     # --- as a part of a tree ------------------------------------------------------------------------------------
 
     @property
@@ -293,19 +337,20 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
 
     def _record(self) -> tuple[Any, ...]:
         hints = dict(self._hints) if self._hints else None
-        return self._data, self._nodes is not None, self._workflow, hints
+        return self._data, self._nodes is not None, self._workflow, hints, self._signals
 
     def _parts(self) -> tuple[Part, ...]:
         return self._nodes or ()
 
     @classmethod
     def _assemble(cls, record: tuple[Any, ...], parts: Sequence[Any]) -> Self:
-        data, has_nodes, workflow, hints = record
+        data, has_nodes, workflow, hints, signals = record
         return cls.from_flyte_idl(
             parse(execution_pb2.Execution, data),
             type_hints=hints,
             nodes=tuple(parts) if has_nodes else None,
             workflow=workflow,
+            signals=signals,
         )
 
     def _to_dict(self, parts: list[dict[str, Any]]) -> dict[str, Any]:

@@ -14,15 +14,16 @@ from flyte_remote_async.models.identifiers import Identifier
 from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
+    from flyteidl.admin import execution_pb2, node_execution_pb2, signal_pb2, task_execution_pb2
 
     from flyte_remote_async.entities import FlyteLaunchPlan, FlyteNode, FlyteTask, FlyteWorkflow
     from flyte_remote_async.executions.binding import Remote
     from flyte_remote_async.executions.data import ExecutionData
     from flyte_remote_async.interface import TypedInterface
     from flyte_remote_async.models.identifiers import WorkflowExecutionIdentifier
+    from flyte_remote_async.models.signals import Signal
     from flyte_remote_async.policy.sync_plan import Coverage
 
 __all__ = ["Context", "ExecutionDraft", "NodeDraft", "present"]
@@ -80,6 +81,9 @@ class ExecutionDraft:
     message: execution_pb2.Execution | None = None
     nodes: list[NodeDraft] | None = None
     data: ExecutionData | None = None
+    # What was read of its signals; empty where no node may wait for one.
+    signals: Sequence[signal_pb2.Signal] = ()
+    are_signals_asked: bool = False
     definitions: Mapping[str, FlyteNode] = _NO_NODES
     snapshot: FlyteWorkflowExecution | None = None
     # Ids of the nodes whose level was asked for.
@@ -129,7 +133,15 @@ class ExecutionDraft:
             covers=context.wanted if settled else None,
             workflow=context.workflows.get(self.workflow_id),
             data=self.data,
+            signals=self._signals() if context.wanted.signals else None,
         )
+
+    def _signals(self) -> tuple[Signal, ...]:
+        if not self.signals:
+            return ()
+        from flyte_remote_async.models.signals import Signal  # a program that meets no gate does without
+
+        return tuple(map(Signal.from_flyte_idl, self.signals))
 
 
 @attrs.define(eq=False)

@@ -30,7 +30,7 @@ from flyte_remote_async.models.message import canonical_bytes
 from flyte_remote_async.models.phases import NodePhase
 from flyte_remote_async.operations.drafts import Context, ExecutionDraft, NodeDraft, present
 from flyte_remote_async.operations.tasks import task_group
-from flyte_remote_async.policy.sync_plan import changed_since, needs_of
+from flyte_remote_async.policy.sync_plan import changed_since, may_wait, needs_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -189,6 +189,7 @@ class Look:
         if needs.execution:
             self._start_child(group, draft)
         if not needs.attempts:
+            self._start_signals(group, draft)
             self._start_data(group, draft)
         return draft
 
@@ -224,8 +225,24 @@ class Look:
         if self.wanted.definitions and draft.attempts:
             for id in {Identifier.from_flyte_idl(attempt.id.task_id) for attempt in draft.attempts}:
                 group.start_soon(self._read_task, id)
-        # The attempts tell which task's interface the data has.
+        # The attempts tell which task's interface the data has, and whether the node is a gate.
+        self._start_signals(group, draft)
         self._start_data(group, draft)
+
+    def _start_signals(self, group: TaskGroup, draft: NodeDraft) -> None:
+        execution = draft.execution
+        if not self.wanted.signals or execution.are_signals_asked or execution.is_final:
+            return
+        attempts = None if draft.attempts is None else len(draft.attempts)
+        if may_wait(evidence_of(draft.message, attempts=attempts), is_done=draft.is_final):
+            execution.are_signals_asked = True
+            group.start_soon(self._read_signals, execution)
+
+    async def _read_signals(self, draft: ExecutionDraft) -> None:
+        found = await self._try(self.session.reader.signals, draft.id)
+        # Where they cannot be had now, those of before still stand.
+        before = (draft.old.signals if draft.old else None) or ()
+        draft.signals = found if found is not None else [signal.to_flyte_idl() for signal in before]
 
     async def _read_task(self, id: Identifier) -> None:
         if id not in self._tasks:

@@ -7,9 +7,11 @@ import secrets
 from typing import TYPE_CHECKING, Final
 
 from flyteidl.admin import common_pb2, execution_pb2
+from flyteidl.core import execution_pb2 as core_execution_pb2
 from flyteidl.core import identifier_pb2, interface_pb2, literals_pb2, security_pb2
 
 from flyte_remote_async.devserver.engine.launching import single_task_workflow
+from flyte_remote_async.devserver.faults import DatabaseFails, KubernetesFails
 from flyte_remote_async.devserver.services.entities import no_entity
 from flyte_remote_async.devserver.services.expected_inputs import check_literals, execution_inputs, expected_inputs
 from flyte_remote_async.devserver.services.refusals import (
@@ -19,13 +21,14 @@ from flyte_remote_async.devserver.services.refusals import (
     duplicate,
     missing,
 )
-from flyte_remote_async.errors import InvalidArgumentError
+from flyte_remote_async.errors import InternalError, InvalidArgumentError
 from flyte_remote_async.transport import methods
 
 if TYPE_CHECKING:
     from flyteidl.admin import launch_plan_pb2
 
     from flyte_remote_async.devserver.dispatch import Registry
+    from flyte_remote_async.devserver.faults import Faults
     from flyte_remote_async.devserver.services.executions import Launcher
     from flyte_remote_async.devserver.store import Store
 
@@ -38,11 +41,18 @@ _MAX_PARALLELISM: Final = 25
 
 
 class LaunchService:
-    """The RPC that launches."""
+    """The RPC that launches.
 
-    def __init__(self, store: Store, launcher: Launcher) -> None:
+    Args:
+        store: The state.
+        launcher: Runs what is launched.
+        faults: What goes wrong inside: Kubernetes and the database.
+    """
+
+    def __init__(self, store: Store, launcher: Launcher, faults: Faults) -> None:
         self._store = store
         self._launcher = launcher
+        self._faults = faults
 
     def register(self, registry: Registry) -> None:
         """Add the RPC of this service."""
@@ -64,9 +74,17 @@ class LaunchService:
             inputs = await self._prepare_launch_plan(request, execution)
         _complete(execution)
         await self._store.put_execution_data(execution.id, inputs=inputs)
+        kubernetes = self._faults.take(KubernetesFails, methods.CREATE_EXECUTION.name)
+        if kubernetes is not None:
+            _fail(execution, f"failed to create workflow in propeller {kubernetes.details}")
+        database = self._faults.take(DatabaseFails, methods.CREATE_EXECUTION.name)
+        if database is not None:
+            # What runs already in Kubernetes runs no node before its execution has a row.
+            raise InternalError(f"unexpected error type for: {database.details}")
         if not await self._store.add_execution(execution):
             raise duplicate("executions")
-        await self._launcher.launch(execution, inputs)
+        if kubernetes is None:
+            await self._launcher.launch(execution, inputs)
         return execution_pb2.ExecutionCreateResponse(id=execution.id)
 
     async def _check(self, request: execution_pb2.ExecutionCreateRequest) -> None:
@@ -121,6 +139,19 @@ class LaunchService:
             )
         execution.closure.workflow_id.CopyFrom(workflow.id)
         return inputs
+
+
+def _fail(execution: execution_pb2.Execution, message: str) -> None:
+    """Make an execution one that could not be started; one of a single task is refused instead.
+
+    Source: flyteadmin ``repositories/transformers/execution.go`` and ``manager/impl/execution_manager.go``.
+    """
+    if execution.spec.launch_plan.resource_type == identifier_pb2.TASK:
+        raise InternalError(message)
+    execution.closure.phase = core_execution_pb2.WorkflowExecution.FAILED
+    execution.closure.error.code = "Internal"
+    execution.closure.error.kind = core_execution_pb2.ExecutionError.SYSTEM
+    execution.closure.error.message = message
 
 
 def _inputs(request: execution_pb2.ExecutionCreateRequest) -> literals_pb2.LiteralMap:
