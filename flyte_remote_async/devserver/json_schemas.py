@@ -53,7 +53,7 @@ def schema_covers(shown: Mapping[str, Any], declared: Mapping[str, Any]) -> bool
     try:
         found = _Comparison(declared, shown).differences(declared, shown)
         return all(difference is _Difference.UNKNOWN for difference in found)
-    except (TypeError, AttributeError, LookupError, ValueError):
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         # One of them is no JSON schema.
         return False
 
@@ -94,7 +94,7 @@ class _Comparison:
 
     def _same(self, declared: Any, shown: Any) -> bool:
         booleans = [each if isinstance(each, bool) else None for each in (declared, shown)]
-        return booleans[0] == booleans[1] and not any(True for _ in self.differences(declared, shown))
+        return booleans[0] == booleans[1] and not list(self.differences(declared, shown))
 
     def _object(self, declared: Mapping[str, Any], shown: Mapping[str, Any]) -> Iterator[_Difference]:
         if any(schema.get("additionalProperties", True) is not True for schema in (declared, shown)):
@@ -121,12 +121,12 @@ class _Comparison:
             yield _Difference.MISFIT
 
     def _number(self, declared: Mapping[str, Any], shown: Mapping[str, Any]) -> Iterator[_Difference]:
-        steps = [declared.get("multipleOf"), shown.get("multipleOf")]
-        if steps == [None, None]:
+        ours, theirs = declared.get("multipleOf"), shown.get("multipleOf")
+        if ours is None and theirs is None:
             return
-        if None in steps or int(steps[1]) % int(steps[0]):
+        if ours is None or theirs is None or int(theirs) % int(ours):
             yield _Difference.MISFIT
-        elif any(step != int(step) for step in steps):
+        elif ours != int(ours) or theirs != int(theirs):
             yield _Difference.UNKNOWN
 
     def _array(self, declared: Mapping[str, Any], shown: Mapping[str, Any]) -> Iterator[_Difference]:

@@ -1,4 +1,4 @@
-"""Registration requests made by hypothesis: workflows of all kinds of nodes, with the tasks and launch plans they need."""
+"""Registration requests made by hypothesis: workflows of all kinds of nodes, with the tasks they need."""
 
 from __future__ import annotations
 
@@ -41,12 +41,25 @@ TASKS: Final[Mapping[str, tuple[Mapping[str, types_pb2.LiteralType], Mapping[str
 }
 """The tasks of made workflows: name to inputs and outputs. ``made.mapped`` is the one that array nodes run."""
 
+
+def _length(s: str) -> int:
+    return len(s)
+
+
+def _total(xs: list[int]) -> int:
+    return sum(xs)
+
+
+def _text(a: int) -> str:
+    return str(a)
+
+
 STAND_INS: Final[Mapping[str, Callable[..., Any]]] = {
     "made.add": lambda a, b: a + b,
-    "made.text": lambda a: str(a),
-    "made.length": lambda s: len(s),
+    "made.text": _text,
+    "made.length": _length,
     "made.spread": lambda a: [a] * (abs(a) % 3 + 1),
-    "made.total": lambda xs: sum(xs),
+    "made.total": _total,
     "made.nothing": lambda: None,
     "made.mapped": lambda a: a + 1,
 }
@@ -171,8 +184,7 @@ class _Workflow:
         ids: list[str] = []
         for number in range(self._draw(st.integers(1, self._making.max_nodes))):
             node = self._node(f"n{number}", self._draw(st.sampled_from(self._allowed())))
-            if ids and self._draw(st.booleans()):
-                node.upstream_node_ids.extend(self._draw(st.lists(st.sampled_from(ids), unique=True, max_size=2)))
+            node.upstream_node_ids.extend(self._before(ids))
             made.nodes.append(node)
             ids.append(node.id)
         made.outputs.add(var="o0", binding=self._value(INT))
@@ -183,6 +195,10 @@ class _Workflow:
                 binding.binding.CopyFrom(_promise("", "a"))
             made.failure_node.CopyFrom(handler)
         return made
+
+    def _before(self, ids: list[str]) -> list[str]:
+        """Return nodes to wait for though nothing is taken from them."""
+        return self._draw(st.lists(st.sampled_from(ids), unique=True, max_size=2)) if ids else []
 
     def _allowed(self) -> list[str]:
         nested = ("subworkflow", "launch_plan", "branch")
@@ -204,6 +220,13 @@ class _Workflow:
                 return self._array(node_id), {"o0": INTS}
             case "branch":
                 return self._branch(node_id, self._depth), {"o0": INT}
+            case "subworkflow" | "launch_plan":
+                return self._workflow(node_id, kind), {"o0": INT}
+            case _:
+                return self._waiting(node_id, kind)
+
+    def _waiting(self, node_id: str, kind: str) -> tuple[core_workflow_pb2.Node, Mapping[str, types_pb2.LiteralType]]:
+        match kind:
             case "sleep":
                 return self._gate(node_id, sleep=core_workflow_pb2.SleepCondition(duration=_seconds(self._draw))), {}
             case "signal":
@@ -211,13 +234,11 @@ class _Workflow:
                     signal_id=self._signal(), type=INT, output_variable_name="o0"
                 )
                 return self._gate(node_id, signal=signal), {"o0": INT}
-            case "approve":
+            case _:
                 approve = core_workflow_pb2.ApproveCondition(signal_id=self._signal())
                 node = self._gate(node_id, approve=approve)
                 node.inputs.add(var="o0", binding=self._promised(INT))
                 return node, {"o0": INT}
-            case _:
-                return self._workflow(node_id, kind), {"o0": INT}
 
     def _task(self, node_id: str, name: str) -> core_workflow_pb2.Node:
         reference = identifier(identifier_pb2.TASK, name)
@@ -261,14 +282,14 @@ class _Workflow:
         return self._task(node_id, self._draw(st.sampled_from(["made.add", "made.total", "made.length"])))
 
     def _condition(self) -> condition_pb2.BooleanExpression:
-        operator = self._draw(st.sampled_from(condition_pb2.ComparisonExpression.Operator.values()))
+        operator = self._draw(st.sampled_from(condition_pb2.ComparisonExpression.Operator.keys()))
         comparison = condition_pb2.ComparisonExpression(operator=operator)
         comparison.left_value.var = ".x"
         comparison.right_value.primitive.integer = self._draw(st.integers(-3, 3))
         expression = condition_pb2.BooleanExpression(comparison=comparison)
         if self._draw(st.integers(0, 3)):
             return expression
-        join = self._draw(st.sampled_from(condition_pb2.ConjunctionExpression.LogicalOperator.values()))
+        join = self._draw(st.sampled_from(condition_pb2.ConjunctionExpression.LogicalOperator.keys()))
         both = condition_pb2.ConjunctionExpression(
             operator=join, left_expression=expression, right_expression=expression
         )
