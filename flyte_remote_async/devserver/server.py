@@ -232,9 +232,11 @@ class DevServer:
 
 
 def _register(registry: Registry, store: Store, engine: Engine, faults: Faults) -> None:
+    launch = LaunchService(store, engine, faults)
+    engine.ask(launch)
     for service in (
         ExecutionService(store, engine),
-        LaunchService(store, engine, faults),
+        launch,
         NodeService(store),
         EntityService(store),
         RegistrationService(store),

@@ -35,6 +35,9 @@ class Recorder:
         store: Where it writes.
         clock: What it dates with.
         execution_id: Whose execution it is.
+
+    Attributes:
+        abort_reason: Why what runs is stopped, once something stops it, in Flyte's words.
     """
 
     def __init__(self, store: Store, clock: Clock, execution_id: identifier_pb2.WorkflowExecutionIdentifier) -> None:
@@ -42,6 +45,7 @@ class Recorder:
         self._clock = clock
         self.execution_id = execution_id
         self.root = root_uri(execution_id)
+        self.abort_reason = ""
         self._live: dict[str, NodeRecord] = {}
 
     # --- nodes ---
@@ -60,20 +64,25 @@ class Recorder:
             together.put_node(row, place.parent_id)
             together.put_node_data(row.id, inputs=outputs)
 
-    async def queue(self, place: Place) -> NodeRecord:
-        """Write a node as QUEUED."""
-        record = NodeRecord(self.execution_id, place, self._clock.now())
-        self._live[place.node_id] = record
-        await self._store.put_node(record.message, place.parent_id)
-        return record
+    def new_node(self, place: Place) -> NodeRecord:
+        """Return the record of a node, not yet written."""
+        return NodeRecord(self.execution_id, place, self._clock.now())
 
-    async def keep_inputs(self, record: NodeRecord, inputs: literals_pb2.LiteralMap) -> None:
-        """Write the inputs of a node."""
-        await self._store.put_node_data(record.message.id, inputs=inputs)
+    async def queue(self, record: NodeRecord, inputs: literals_pb2.LiteralMap) -> None:
+        """Write a node as QUEUED, with its inputs."""
+        self._live[record.place.node_id] = record
+        async with self._store.transaction() as together:
+            together.put_node(record.message, record.place.parent_id)
+            together.put_node_data(record.message.id, inputs=inputs)
 
     async def run_parent(self, record: NodeRecord) -> None:
         """Write a node that has nodes inside as RUNNING."""
         record.run(self._clock.now(), is_parent=True)
+        await self._store.put_node(record.message, record.place.parent_id)
+
+    async def run_child(self, record: NodeRecord, child: identifier_pb2.WorkflowExecutionIdentifier) -> None:
+        """Write a node that has started an execution as RUNNING."""
+        record.run(self._clock.now(), child=child)
         await self._store.put_node(record.message, record.place.parent_id)
 
     async def end_node(self, record: NodeRecord, outcome: Outcome) -> None:
@@ -83,7 +92,7 @@ class Recorder:
             together.put_node(record.message, record.place.parent_id)
             if outcome.error is None:
                 together.put_node_data(record.message.id, outputs=outcome.outputs)
-        del self._live[record.place.node_id]
+        self._live.pop(record.place.node_id, None)
 
     async def abort_inside(self, parent_id: str, reason: str) -> None:
         """Write all nodes inside of a node that have not ended as ABORTED, with their attempts.

@@ -77,17 +77,53 @@ class NodeRecord:
     ) -> None:
         self.place = place
         self.attempt: AttemptRecord | None = None
+        self._success: execution_pb2.NodeExecution.Phase = _NODE.SUCCEEDED
         self.message = _node(execution_id, place, now)
         self.message.input_uri = place.inputs_uri
         self.message.closure.phase = _NODE.QUEUED
 
-    def run(self, now: dt.datetime, *, is_parent: bool = False) -> None:
-        """Note that it runs."""
+    def run(
+        self,
+        now: dt.datetime,
+        *,
+        is_parent: bool = False,
+        is_array: bool = False,
+        child: identifier_pb2.WorkflowExecutionIdentifier | None = None,
+    ) -> None:
+        """Note that it runs.
+
+        Args:
+            now: The instant.
+            is_parent: Whether there are nodes inside of it.
+            is_array: Whether it is an array node.
+            child: The execution that it has started.
+        """
         closure = self.message.closure
         self.message.metadata.is_parent_node = is_parent
+        self.message.metadata.is_array = is_array
+        if child is not None:
+            closure.workflow_node_metadata.executionId.CopyFrom(child)
         closure.phase = _NODE.RUNNING
         closure.started_at.FromDatetime(now)
         closure.updated_at.FromDatetime(now)
+
+    def recover(self, original: node_execution_pb2.NodeExecution, *, is_parent: bool) -> None:
+        """Note that it will not run, but end as RECOVERED.
+
+        Args:
+            original: The node of the other execution that it takes its outputs from.
+            is_parent: Whether the workflow says that there are nodes inside of it.
+        """
+        self._success = _NODE.RECOVERED
+        theirs, closure = original.closure, self.message.closure
+        self.message.metadata.is_parent_node = is_parent
+        self.message.metadata.is_array = original.metadata.is_array
+        if theirs.HasField("workflow_node_metadata"):
+            closure.workflow_node_metadata.CopyFrom(theirs.workflow_node_metadata)
+        elif theirs.HasField("task_node_metadata"):
+            closure.task_node_metadata.CopyFrom(theirs.task_node_metadata)
+            closure.task_node_metadata.checkpoint_uri = ""
+        closure.deck_uri = theirs.deck_uri
 
     def end(self, now: dt.datetime, outcome: Outcome) -> None:
         """Note how it ended."""
@@ -98,7 +134,7 @@ class NodeRecord:
         if self.attempt is not None:
             metadata = self.message.closure.task_node_metadata
             metadata.checkpoint_uri = self.attempt.checkpoint_uri
-        self._stop(now, _NODE.SUCCEEDED if outcome.error is None else _NODE.FAILED)
+        self._stop(now, self._success if outcome.error is None else _NODE.FAILED)
 
     def abort(self, now: dt.datetime, reason: str) -> None:
         """Note that it was aborted."""

@@ -32,9 +32,12 @@ REPLAYED = [
     "more.large",
     "more.lp_failing/n0",
     "more.deep/n0-0-dn1",
+    "samples.nested_lp",
     "samples.nested_lp/n0",
+    "more.lp_failing",
     "lp.sub_lp",
     "lp.fixed",
+    "recover",
     "relaunch",
     "task.add",
 ]
@@ -87,6 +90,9 @@ def assert_nodes(recordings: Recordings, label: str, written: Written) -> None:
 
 @pytest.mark.parametrize("label", REPLAYED)
 async def test_rows_are_the_recorded_rows(rig: Rig, recordings: Recordings, label: str) -> None:
+    if label == "recover":
+        await rig.run(*fresh(recordings, "samples.failing"))
+
     written = await rig.run(*fresh(recordings, label))
 
     (execution,) = recordings.messages(execution_pb2.Execution, label)
@@ -107,6 +113,9 @@ async def test_rows_are_the_recorded_rows(rig: Rig, recordings: Recordings, labe
 
 @pytest.mark.parametrize("label", REPLAYED)
 async def test_data_is_the_recorded_data(rig: Rig, recordings: Recordings, label: str) -> None:
+    if label == "recover":
+        await rig.run(*fresh(recordings, "samples.failing"))
+
     written = await rig.run(*fresh(recordings, label))
 
     (data,) = recordings.messages(execution_pb2.WorkflowExecutionGetDataResponse, label)
