@@ -136,13 +136,6 @@ class ExecutionService:
 
 
 def _already_ended(phase: str) -> FailedPreconditionError:
-    from google.rpc import code_pb2, status_pb2
-
-    details = "Cannot abort an already terminated workflow execution"
-    status = status_pb2.Status(code=code_pb2.FAILED_PRECONDITION, message=details)
     reason = event_pb2.EventFailureReason()
     reason.already_in_terminal_state.current_phase = phase
-    status.details.add().Pack(reason)
-    return FailedPreconditionError(
-        details, trailing_metadata=(("grpc-status-details-bin", status.SerializeToString()),)
-    )
+    return explained(FailedPreconditionError, "Cannot abort an already terminated workflow execution", reason)

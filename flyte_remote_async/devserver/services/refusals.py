@@ -6,12 +6,12 @@ Source: flyteadmin/pkg/manager/impl/validation and pkg/errors of Flyte 1.16.8.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from google.protobuf.json_format import MessageToDict
+from flyteidl.admin import project_pb2
 
 from flyte_remote_async.devserver.prototext import prototext
-from flyte_remote_async.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
+from flyte_remote_async.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError, RPCError
 
 if TYPE_CHECKING:
     from flyteidl.core import identifier_pb2
@@ -28,10 +28,12 @@ __all__ = [
     "check_labels",
     "check_node",
     "check_place",
-    "differences",
     "duplicate",
+    "explained",
     "missing",
 ]
+
+R = TypeVar("R", bound=RPCError)
 
 DOMAINS: Final = ("development", "staging", "production")
 """The domains of every project."""
@@ -39,6 +41,7 @@ DOMAINS: Final = ("development", "staging", "production")
 _LABEL_NAME: Final = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _LABEL_PREFIX: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL_LENGTH: Final = 63
+_MOST_LABELS: Final = 16
 _CHARACTERS: Final = "alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
 
 
@@ -57,6 +60,16 @@ def duplicate(table: str) -> AlreadyExistsError:
     return AlreadyExistsError(
         f'value with matching already exists (duplicate key value violates unique constraint "{table}_pkey")'
     )
+
+
+def explained(error: type[R], details: str, reason: Message) -> R:
+    """Return a refusal that carries its reason as a message, too, for clients that do not read words."""
+    # Loaded for the few refusals that have one.
+    from google.rpc import code_pb2, status_pb2
+
+    status = status_pb2.Status(code=code_pb2.Code.Value(error.code), message=details)
+    status.details.add().Pack(reason)
+    return error(details, trailing_metadata=(("grpc-status-details-bin", status.SerializeToString()),))
 
 
 def check_fields(message: Any, *fields: str) -> None:
@@ -106,13 +119,16 @@ async def check_place(store: Store, project: str, domain: str) -> None:
             f"err: [project [{project}] not found]"
         )
     if found.state != found.ACTIVE:
-        raise InvalidArgumentError(f"project [{project}] is not active")
+        details = f"project [{project}] is not active"
+        raise explained(InvalidArgumentError, details, project_pb2.InactiveProject(id=project))
     if domain not in DOMAINS:
         raise InvalidArgumentError(f"domain [{domain}] is unrecognized by system")
 
 
 def check_labels(labels: Any) -> None:
-    """Refuse labels that Kubernetes would."""
+    """Refuse labels that Kubernetes would, and more of them than Flyte takes."""
+    if len(labels.values) > _MOST_LABELS:
+        raise InvalidArgumentError(f"labels map cannot exceed {_MOST_LABELS} entries")
     for key, value in labels.values.items():
         if problem := _key_problem(key):
             raise InvalidArgumentError(f"invalid label key [{key}]: [{problem}]")
@@ -146,20 +162,3 @@ def _value_problem(value: str) -> str:
         )
     return ""
 
-
-def differences(old: Message, new: Message) -> str:
-    """Return where two messages differ: for each place its path, the old and the new, as Flyte tells it."""
-    sides = [MessageToDict(message, preserving_proto_field_name=True) for message in (old, new)]
-    return "\n".join(f"{path}:\n\t- {before} \n\t+ {after}" for path, before, after in _differences("", *sides))
-
-
-def _differences(path: str, old: Any, new: Any) -> list[tuple[str, Any, Any]]:
-    if old == new:
-        return []
-    if isinstance(old, dict) and isinstance(new, dict):
-        steps = [(key, old.get(key, "<nil>"), new.get(key, "<nil>")) for key in dict.fromkeys([*old, *new])]
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        steps = [(str(number), *pair) for number, pair in enumerate(zip(old, new, strict=True))]
-    else:
-        return [(path, old, new)]
-    return [found for step, before, after in steps for found in _differences(f"{path}/{step}", before, after)]
