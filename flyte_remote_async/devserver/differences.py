@@ -18,7 +18,6 @@ from google.protobuf.json_format import MessageToDict
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from google.protobuf.descriptor import FieldDescriptor, OneofDescriptor
     from google.protobuf.message import Message
 
 __all__ = ["differences"]
@@ -87,16 +86,16 @@ def _json(message: Message) -> Any:
     return written
 
 
-def _is_optional(oneof: OneofDescriptor) -> bool:
+def _is_optional(oneof: Any) -> bool:
     # proto3 describes an optional field as a oneof of its own; for Go it is a field.
-    return oneof.name == f"_{oneof.fields[0].name}"
+    return bool(oneof.name == f"_{oneof.fields[0].name}")
 
 
 def _go_name(name: str) -> str:
     return _WORD.sub(lambda word: word[1].upper(), name)
 
 
-def _value(field: FieldDescriptor, value: Any) -> Any:
+def _value(field: Any, value: Any) -> Any:
     kind = field.message_type
     if kind is not None and kind.GetOptions().map_entry:
         entry = kind.fields_by_name["value"]

@@ -16,8 +16,11 @@ from flyte_remote_async.devserver.faults import Faults
 from flyte_remote_async.devserver.importer import load_state
 from flyte_remote_async.devserver.runners.echo import EchoRunner
 from flyte_remote_async.devserver.runners.functions import FunctionRunner
+from flyte_remote_async.devserver.services.attributes import AttributeService
 from flyte_remote_async.devserver.services.dataproxy import DataProxyService
+from flyte_remote_async.devserver.services.descriptions import DescriptionService
 from flyte_remote_async.devserver.services.entities import EntityService
+from flyte_remote_async.devserver.services.events import EventService
 from flyte_remote_async.devserver.services.executions import ExecutionService
 from flyte_remote_async.devserver.services.launching import LaunchService
 from flyte_remote_async.devserver.services.named_entities import NamedEntityService
@@ -124,7 +127,7 @@ class DevServer:
         await store.add_project(project_pb2.Project(id=_PROJECT, name=_PROJECT, description=f"{_PROJECT} description"))
         runners = FunctionRunner(self._stand_ins, self.clock), EchoRunner()
         self._engine = Engine(store, runners, self.clock)
-        _register(self._registry, store, self._engine, self.faults)
+        _register(self._registry, store, self._engine, self.clock, self.faults)
         faces = Faces(self._registry.handlers(), self._host)
         await faces.open(self._port)
         self._faces = faces
@@ -231,17 +234,20 @@ class DevServer:
         return self._faces
 
 
-def _register(registry: Registry, store: Store, engine: Engine, faults: Faults) -> None:
-    launch = LaunchService(store, engine, faults)
+def _register(registry: Registry, store: Store, engine: Engine, clock: Clock, faults: Faults) -> None:
+    launch = LaunchService(store, engine, clock, faults)
     engine.ask(launch)
     for service in (
-        ExecutionService(store, engine),
+        ExecutionService(store, engine, clock),
         launch,
         NodeService(store),
         EntityService(store),
         RegistrationService(store),
         NamedEntityService(store),
         ProjectService(store),
+        AttributeService(store),
+        DescriptionService(store),
+        EventService(store),
         SignalService(store),
         DataProxyService(store),
     ):

@@ -139,7 +139,7 @@ async def open_rig(recordings: Recordings | None = None, clock: Clock | None = N
     engine = Engine(store, (FunctionRunner(stand_ins, clock), EchoRunner()), clock)
     for project in ("flytesnacks", "p"):
         await store.add_project(project_pb2.Project(id=project))
-    engine.ask(LaunchService(store, engine, Faults()))
+    engine.ask(LaunchService(store, engine, clock, Faults()))
     try:
         yield Rig(store, engine, stand_ins)
     finally:

@@ -1,29 +1,24 @@
-"""What a launch plan may say of its schedule and of whom to notify.
+"""What a launch plan may say of its schedule and the like.
 
-Source: flyteadmin/pkg/manager/impl/validation (launch_plan_validator.go, notifications_validator.go) of Flyte 1.16.8.
+Source: flyteadmin/pkg/manager/impl/validation (launch_plan_validator.go) of Flyte 1.16.8.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from flyteidl.core import execution_pb2, types_pb2
+from flyteidl.core import types_pb2
 
 from flyte_remote_async.devserver.cron import CronError, check_cron
 from flyte_remote_async.devserver.prototext import prototext
-from flyte_remote_async.devserver.services.refusals import missing
+from flyte_remote_async.devserver.services.refusals import check_notifications
 from flyte_remote_async.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from flyteidl.admin import common_pb2, launch_plan_pb2, schedule_pb2
+    from flyteidl.admin import launch_plan_pb2, schedule_pb2
     from flyteidl.core import interface_pb2
 
-__all__ = ["check_entity_metadata", "check_notifications"]
-
-_Phase = execution_pb2.WorkflowExecution
-_TERMINAL: Final = frozenset({_Phase.SUCCEEDED, _Phase.FAILED, _Phase.ABORTED, _Phase.TIMED_OUT})
+__all__ = ["check_entity_metadata"]
 
 
 def check_entity_metadata(spec: launch_plan_pb2.LaunchPlanSpec, expected: interface_pb2.ParameterMap) -> None:
@@ -41,21 +36,6 @@ def check_entity_metadata(spec: launch_plan_pb2.LaunchPlanSpec, expected: interf
     check_notifications(metadata.notifications)
     if metadata.HasField("launch_conditions"):
         raise InvalidArgumentError(f"Launch condition must be empty, found {prototext(metadata.launch_conditions)}")
-
-
-def check_notifications(notifications: Iterable[common_pb2.Notification]) -> None:
-    """Refuse notifications to nobody, and those about phases that an execution does not end in."""
-    for notification in notifications:
-        kind = notification.WhichOneof("type")
-        if kind is None:
-            raise InvalidArgumentError("invalid value for notification type")
-        recipients = getattr(notification, kind).recipients_email
-        if not recipients:
-            raise missing("recipients")
-        if not all(recipients):
-            raise missing("recipient")
-        if not _TERMINAL.issuperset(notification.phases):
-            raise InvalidArgumentError("invalid value for phase")
 
 
 def _check_schedule(schedule: schedule_pb2.Schedule, expected: interface_pb2.ParameterMap) -> None:

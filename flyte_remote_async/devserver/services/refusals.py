@@ -9,11 +9,15 @@ import re
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from flyteidl.admin import project_pb2
+from flyteidl.core import execution_pb2
 
 from flyte_remote_async.devserver.prototext import prototext
 from flyte_remote_async.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError, RPCError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flyteidl.admin import common_pb2
     from flyteidl.core import identifier_pb2
     from google.protobuf.message import Message
 
@@ -21,22 +25,32 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DOMAINS",
+    "TERMINAL",
     "absent",
+    "check_attempt",
     "check_entity",
     "check_execution",
     "check_fields",
     "check_labels",
     "check_node",
+    "check_notifications",
     "check_place",
+    "check_project",
     "duplicate",
-    "explained",
     "missing",
+    "with_details",
 ]
 
-R = TypeVar("R", bound=RPCError)
+E = TypeVar("E", bound=RPCError)
 
 DOMAINS: Final = ("development", "staging", "production")
 """The domains of every project."""
+
+_Phase = execution_pb2.WorkflowExecution
+TERMINAL: Final = frozenset((_Phase.SUCCEEDED, _Phase.FAILED, _Phase.ABORTED, _Phase.TIMED_OUT))
+"""The phases that an execution does not leave."""
+
+_TASK: Final = 1  # identifier_pb2.TASK
 
 _LABEL_NAME: Final = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _LABEL_PREFIX: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -62,16 +76,6 @@ def duplicate(table: str) -> AlreadyExistsError:
     )
 
 
-def explained(error: type[R], details: str, reason: Message) -> R:
-    """Return a refusal that carries its reason as a message, too, for clients that do not read words."""
-    # Loaded for the few refusals that have one.
-    from google.rpc import code_pb2, status_pb2
-
-    status = status_pb2.Status(code=code_pb2.Code.Value(error.code), message=details)
-    status.details.add().Pack(reason)
-    return error(details, trailing_metadata=(("grpc-status-details-bin", status.SerializeToString()),))
-
-
 def check_fields(message: Any, *fields: str) -> None:
     """Refuse a message of which one of these texts is empty."""
     for field in fields:
@@ -92,6 +96,16 @@ def check_node(identifier: identifier_pb2.NodeExecutionIdentifier) -> None:
         raise missing("execution_id")
     check_fields(identifier, "node_id")
     check_fields(identifier.execution_id, "project", "domain", "name")
+
+
+def check_attempt(identifier: identifier_pb2.TaskExecutionIdentifier) -> None:
+    """Refuse an identifier of an attempt that is not complete, or that names something else than a task."""
+    if not identifier.HasField("node_execution_id"):
+        raise missing("node_execution_id")
+    check_node(identifier.node_execution_id)
+    if not identifier.HasField("task_id"):
+        raise missing("task_id")
+    check_entity(identifier, "task_id", _TASK)
 
 
 def check_entity(request: Any, field: str, expected: int) -> None:
@@ -119,14 +133,56 @@ async def check_place(store: Store, project: str, domain: str) -> None:
             f"err: [project [{project}] not found]"
         )
     if found.state != found.ACTIVE:
-        details = f"project [{project}] is not active"
-        raise explained(InvalidArgumentError, details, project_pb2.InactiveProject(id=project))
+        reason = project_pb2.InactiveProject(id=found.id)
+        raise with_details(InvalidArgumentError, f"project [{project}] is not active", reason)
     if domain not in DOMAINS:
         raise InvalidArgumentError(f"domain [{domain}] is unrecognized by system")
 
 
+async def check_project(store: Store, project: str, what: str, *, must_be_active: bool = False) -> None:
+    """Refuse a project that is not there, or not active where it must be.
+
+    Args:
+        store: Where the projects are.
+        project: Its id.
+        what: What is checked, in the words of the refusal.
+        must_be_active: Whether one that is not active is refused.
+    """
+    found = await store.get_project(project)
+    if found is None:
+        raise InvalidArgumentError(
+            f"failed to validate that project [{project}] {what}, err: [project [{project}] not found]"
+        )
+    if must_be_active and found.state != found.ACTIVE:
+        raise InvalidArgumentError(f"project [{project}] is not active")
+
+
+def with_details(cls: type[E], details: str, reason: Message) -> E:
+    """Return a refusal that carries a message for programs beside its words, as Flyte's status details do."""
+    from google.rpc import code_pb2, status_pb2
+
+    status = status_pb2.Status(code=code_pb2.Code.Value(cls.code), message=details)
+    status.details.add().Pack(reason)
+    return cls(details, trailing_metadata=(("grpc-status-details-bin", status.SerializeToString()),))
+
+
+def check_notifications(notifications: Iterable[common_pb2.Notification]) -> None:
+    """Refuse notifications of nobody, of another kind, or about a phase that is no end."""
+    for notification in notifications:
+        kind = notification.WhichOneof("type")
+        if kind is None:
+            raise InvalidArgumentError("invalid value for notification type")
+        recipients = getattr(notification, kind).recipients_email
+        if not recipients:
+            raise missing("recipients")
+        if not all(recipients):
+            raise missing("recipient")
+        if not TERMINAL.issuperset(notification.phases):
+            raise InvalidArgumentError("invalid value for phase")
+
+
 def check_labels(labels: Any) -> None:
-    """Refuse labels that Kubernetes would, and more of them than Flyte takes."""
+    """Refuse labels that Kubernetes would, and more than sixteen."""
     if len(labels.values) > _MOST_LABELS:
         raise InvalidArgumentError(f"labels map cannot exceed {_MOST_LABELS} entries")
     for key, value in labels.values.items():
@@ -161,4 +217,3 @@ def _value_problem(value: str) -> str:
             f"or '12345', regex used for validation is '({_LABEL_NAME.pattern})?')"
         )
     return ""
-

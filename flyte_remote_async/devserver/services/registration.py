@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
-from flyteidl.admin import common_pb2, launch_plan_pb2, task_pb2, workflow_pb2
+from flyteidl.admin import common_pb2, description_entity_pb2, launch_plan_pb2, task_pb2, workflow_pb2
 from flyteidl.core import compiler_pb2, identifier_pb2
 
 from flyte_remote_async.devserver.compiler import CompileError, compile_task, compile_workflow, requirements
@@ -16,14 +16,18 @@ from flyte_remote_async.devserver.services.entities import no_entity
 from flyte_remote_async.devserver.services.expected_inputs import expected_inputs
 from flyte_remote_async.devserver.services.launch_plan_checks import check_entity_metadata
 from flyte_remote_async.devserver.services.listing import query
-from flyte_remote_async.devserver.services.refusals import check_entity, check_labels, check_place, explained, missing
+from flyte_remote_async.devserver.services.refusals import (
+    check_entity,
+    check_labels,
+    check_place,
+    missing,
+    with_details,
+)
 from flyte_remote_async.devserver.services.task_checks import check_task
 from flyte_remote_async.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
 from flyte_remote_async.transport import methods
 
 if TYPE_CHECKING:
-    from flyteidl.admin import description_entity_pb2
-
     from flyte_remote_async.devserver.dispatch import Registry
     from flyte_remote_async.devserver.store import Store
 
@@ -31,6 +35,7 @@ __all__ = ["RegistrationService"]
 
 _MOST_NODES: Final = 100
 _OWN_NODES: Final = 2
+_IDENTICAL: Final = "{} with identical structure already exists"
 
 
 class RegistrationService:
@@ -111,9 +116,7 @@ class RegistrationService:
             plan.id.CopyFrom(reference)
             launch_plans.append(plan)
         # A thousand nodes take some hundred milliseconds, which others are not to wait for.
-        return await anyio.to_thread.run_sync(
-            compile_workflow, spec.template, spec.sub_workflows, tasks, launch_plans
-        )
+        return await anyio.to_thread.run_sync(compile_workflow, spec.template, spec.sub_workflows, tasks, launch_plans)
 
     async def create_launch_plan(
         self, request: launch_plan_pb2.LaunchPlanCreateRequest
@@ -184,9 +187,6 @@ class RegistrationService:
             await self._store.put_description(described)
 
 
-_IDENTICAL: Final = "{} with identical structure already exists"
-
-
 def _different(kind: str, name: str, old: Any, new: Any) -> str:
     intro = f"{name} {kind} with different structure already exists. (Please register a new version of the {kind}):\n"
     return differences(intro, old, new)
@@ -201,12 +201,12 @@ def _workflow_taken(
     reason = workflow_pb2.CreateWorkflowFailureReason()
     if before == closure:
         reason.exists_identical_structure.id.CopyFrom(identifier)
-        return explained(AlreadyExistsError, _IDENTICAL.format("workflow"), reason)
+        return with_details(AlreadyExistsError, _IDENTICAL.format("workflow"), reason)
     reason.exists_different_structure.id.CopyFrom(identifier)
     # Of the version that is there Flyte looks at the interface only.
     known = compiler_pb2.CompiledWorkflowClosure()
     known.primary.template.interface.CopyFrom(before.primary.template.interface)
-    return explained(InvalidArgumentError, _different("workflow", identifier.name, known, closure), reason)
+    return with_details(InvalidArgumentError, _different("workflow", identifier.name, known, closure), reason)
 
 
 def _check_size(identifier: identifier_pb2.Identifier, closure: compiler_pb2.CompiledWorkflowClosure) -> None:

@@ -129,8 +129,7 @@ def _check_bounds(
         limit, limit_text = limits.get(name, (asked, text))
         if name == _Resources.GPU and asked != limit:
             raise InvalidArgumentError(
-                "For extended resource 'gpu' the default value must equal the limit value for task "
-                f"[{prototext(task)}]"
+                f"For extended resource 'gpu' the default value must equal the limit value for task [{prototext(task)}]"
             )
         if name in _COMPARED and _whole(limit) < _whole(asked):
             raise InvalidArgumentError(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEMA_VERSION", "TABLES", "ColumnType", "Table", "create_statements"]
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Raised with every change of the tables, so that a state file of another version is refused and never misread."""
 
 
@@ -169,9 +169,32 @@ _TABLES: Final = (
         key=("resource_type", "project", "domain", "name"),
         extra={},
     ),
+    Table(
+        "description_entities",
+        {**_BASE, "resource_type": INTEGER, **_VERSIONED, "short_description": TEXT, "link": TEXT},
+        key=("resource_type", *_VERSIONED),
+    ),
+    Table(
+        "resources",
+        {
+            **_BASE,
+            "project": TEXT,
+            "domain": TEXT,
+            "workflow": TEXT,
+            "launch_plan": TEXT,
+            "resource_type": TEXT,
+            "priority": INTEGER,
+        },
+        key=("project", "domain", "workflow", "launch_plan", "resource_type"),
+        extra={"attributes": "BLOB NOT NULL"},
+    ),
     # What Flyte keeps in its object store, and what it computes: one row for each owner (see rows.owner).
-    Table("data", {}, key=("owner",), extra=dict.fromkeys(("inputs", "outputs", "dynamic_workflow"), "BLOB")),
-    Table("metrics", {}, key=("owner",)),
+    Table(
+        "data",
+        {},
+        key=("owner",),
+        extra=dict.fromkeys(("inputs", "outputs", "dynamic_workflow", "user_inputs"), "BLOB"),
+    ),
     Table("dynamic_workflows", {}, key=("owner",)),
 )
 

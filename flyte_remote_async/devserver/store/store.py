@@ -45,11 +45,13 @@ class Data:
         inputs: The inputs.
         outputs: The outputs.
         dynamic_workflow: For a dynamic node: the workflow that it made; else None.
+        user_inputs: For an execution: the inputs that its caller gave; None where that is not known.
     """
 
     inputs: literals_pb2.LiteralMap
     outputs: literals_pb2.LiteralMap
     dynamic_workflow: node_execution_pb2.DynamicWorkflowNodeMetadata | None = None
+    user_inputs: literals_pb2.LiteralMap | None = None
 
 
 class Transaction(Writes[None]):
@@ -111,11 +113,16 @@ class Store(Writes[Awaitable[None]]):
 
     # --- conditional writes ---
 
-    async def add_execution(self, message: execution_pb2.Execution) -> bool:
-        """Insert an execution; return False, and change nothing, where its name is taken."""
+    async def add_execution(self, message: execution_pb2.Execution, *, tagged: bool = True) -> bool:
+        """Insert an execution; return False, and change nothing, where its name is taken.
+
+        Args:
+            message: The execution.
+            tagged: Whether its labels and tags become something to filter by.
+        """
         now = self._clock()
         first = insert("executions", rows.execution(message, now))
-        tags = [insert("execution_tags", row) for row in rows.tags(message, now)]
+        tags = [insert("execution_tags", row) for row in rows.tags(message, now) if tagged]
 
         def work(connection: sqlite3.Connection) -> bool:
             if connection.execute(first.sql, first.values).rowcount == 0:
@@ -180,15 +187,15 @@ class Store(Writes[Awaitable[None]]):
     async def get_execution(
         self, identifier: identifier_pb2.WorkflowExecutionIdentifier
     ) -> execution_pb2.Execution | None:
-        """Return an execution, or None."""
-        found = await self._get("executions", rows.execution_key(identifier))
+        """Return an execution, or None; identifiers as for :meth:`get_task`."""
+        found = await self._get("executions", _given(rows.execution_key(identifier)))
         return None if found is None else execution_pb2.Execution.FromString(found)
 
     async def get_node(
         self, identifier: identifier_pb2.NodeExecutionIdentifier
     ) -> node_execution_pb2.NodeExecution | None:
-        """Return a node execution, or None."""
-        found = await self._get("node_executions", rows.node_key(identifier))
+        """Return a node execution, or None; identifiers as for :meth:`get_task`."""
+        found = await self._get("node_executions", _given(rows.node_key(identifier)))
         return None if found is None else node_execution_pb2.NodeExecution.FromString(found)
 
     async def get_attempt(
@@ -220,8 +227,8 @@ class Store(Writes[Awaitable[None]]):
         return None if found is None else signal_pb2.Signal.FromString(found)
 
     async def get_project(self, identifier: str) -> project_pb2.Project | None:
-        """Return a project, or None."""
-        found = await self._get("projects", {"identifier": identifier})
+        """Return a project, or None; an empty id fits any, and the oldest is returned."""
+        found = await self._get("projects", _given({"identifier": identifier}))
         return None if found is None else project_pb2.Project.FromString(found)
 
     async def get_execution_data(self, identifier: identifier_pb2.WorkflowExecutionIdentifier) -> Data:
@@ -235,13 +242,6 @@ class Store(Writes[Awaitable[None]]):
     async def get_attempt_data(self, identifier: identifier_pb2.TaskExecutionIdentifier) -> Data:
         """Return the data of an attempt."""
         return await self._get_data(rows.owner(*rows.attempt_key(identifier).values()))
-
-    async def get_metrics(
-        self, identifier: identifier_pb2.WorkflowExecutionIdentifier
-    ) -> execution_pb2.WorkflowExecutionGetMetricsResponse | None:
-        """Return the spans of an execution, or None."""
-        found = await self._get("metrics", {"owner": rows.owner(*rows.execution_key(identifier).values())})
-        return None if found is None else execution_pb2.WorkflowExecutionGetMetricsResponse.FromString(found)
 
     async def get_dynamic_workflow(
         self, identifier: identifier_pb2.NodeExecutionIdentifier
@@ -263,12 +263,14 @@ class Store(Writes[Awaitable[None]]):
         return found[0] if found else None
 
     async def _get_data(self, owner: str) -> Data:
-        found = await self._database.rows(select("data", '"inputs", "outputs", "dynamic_workflow"', {"owner": owner}))
-        inputs, outputs, dynamic = found[0] if found else (None, None, None)
+        columns = '"inputs", "outputs", "dynamic_workflow", "user_inputs"'
+        found = await self._database.rows(select("data", columns, {"owner": owner}))
+        inputs, outputs, dynamic, given = found[0] if found else (None, None, None, None)
         return Data(
             literals_pb2.LiteralMap.FromString(inputs or b""),
             literals_pb2.LiteralMap.FromString(outputs or b""),
             None if dynamic is None else node_execution_pb2.DynamicWorkflowNodeMetadata.FromString(dynamic),
+            None if given is None else literals_pb2.LiteralMap.FromString(given),
         )
 
 

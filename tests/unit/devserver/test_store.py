@@ -53,7 +53,6 @@ async def test_what_was_put_is_got_and_what_was_not_is_none(store: Store) -> Non
     assert await store.get_attempt(ATTEMPT) is None
     assert await store.get_signal(signal.id) is None
     assert await store.get_project("p") is None
-    assert await store.get_metrics(RUN) is None
     assert await store.get_dynamic_workflow(NODE) is None
     async with store.transaction() as together:
         together.put_execution(execution)
