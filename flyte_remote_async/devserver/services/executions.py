@@ -8,6 +8,7 @@ from flyteidl.admin import event_pb2, execution_pb2
 from flyteidl.core import execution_pb2 as core_execution_pb2
 
 from flyte_remote_async.devserver.filters import equals, parse_filters
+from flyte_remote_async.devserver.services.limits import READ_LIMIT, readable
 from flyte_remote_async.devserver.services.listing import check_resource_list, page, query, trimmed
 from flyte_remote_async.devserver.services.refusals import TERMINAL, absent, check_execution, with_details
 from flyte_remote_async.devserver.services.spans import Spans
@@ -40,12 +41,20 @@ class Launcher(Protocol):
 
 
 class ExecutionService:
-    """The RPCs about executions that exist."""
+    """The RPCs about executions that exist.
 
-    def __init__(self, store: Store, launcher: Launcher, clock: Clock) -> None:
+    Args:
+        store: The state.
+        launcher: What runs executions.
+        clock: Dates what is changed.
+        read_limit: The most bytes of inputs or outputs that are shown; 0 is without limit.
+    """
+
+    def __init__(self, store: Store, launcher: Launcher, clock: Clock, read_limit: int = READ_LIMIT) -> None:
         self._store = store
         self._launcher = launcher
         self._clock = clock
+        self._read_limit = read_limit
 
     def register(self, registry: Registry) -> None:
         """Add the RPCs of this service."""
@@ -82,9 +91,9 @@ class ExecutionService:
     ) -> execution_pb2.WorkflowExecutionGetDataResponse:
         """Serve GetExecutionData; parts of the identifier that are left out fit any."""
         found = await self._found(request.id)
-        data = await self._store.get_execution_data(found.id)
+        inputs, outputs = readable(await self._store.get_execution_data(found.id), self._read_limit)
         return execution_pb2.WorkflowExecutionGetDataResponse(
-            inputs={}, outputs={}, full_inputs=data.inputs, full_outputs=data.outputs
+            inputs={}, outputs={}, full_inputs=inputs, full_outputs=outputs
         )
 
     async def metrics(

@@ -8,6 +8,7 @@ from flyteidl.admin import common_pb2, node_execution_pb2, task_execution_pb2
 from flyteidl.core import identifier_pb2
 
 from flyte_remote_async.devserver.filters import equals
+from flyte_remote_async.devserver.services.limits import READ_LIMIT, readable
 from flyte_remote_async.devserver.services.listing import check_limit, page, query, trimmed
 from flyte_remote_async.devserver.services.refusals import absent, check_attempt, check_node, missing
 from flyte_remote_async.devserver.store.rows import execution_key, node_key
@@ -29,10 +30,16 @@ def flyte_url(identifier: identifier_pb2.NodeExecutionIdentifier, attempt: int |
 
 
 class NodeService:
-    """The RPCs about node executions and task executions."""
+    """The RPCs about node executions and task executions.
 
-    def __init__(self, store: Store) -> None:
+    Args:
+        store: The state.
+        read_limit: The most bytes of inputs or outputs that are shown; 0 is without limit.
+    """
+
+    def __init__(self, store: Store, read_limit: int = READ_LIMIT) -> None:
         self._store = store
+        self._read_limit = read_limit
 
     def register(self, registry: Registry) -> None:
         """Add the RPCs of this service."""
@@ -78,11 +85,12 @@ class NodeService:
         """Serve GetNodeExecutionData."""
         node = await self._node(request.id)
         data = await self._store.get_node_data(node.id)
+        inputs, outputs = readable(data, self._read_limit)
         return node_execution_pb2.NodeExecutionGetDataResponse(
             inputs={},
             outputs={},
-            full_inputs=data.inputs,
-            full_outputs=data.outputs,
+            full_inputs=inputs,
+            full_outputs=outputs,
             dynamic_workflow=data.dynamic_workflow,
             flyte_urls=_urls(flyte_url(request.id), deck=bool(node.closure.deck_uri)),
         )
@@ -123,13 +131,13 @@ class NodeService:
         """Serve GetTaskExecutionData."""
         _check_attempt(request, "id")
         attempt = await self._attempt(request.id)
-        data = await self._store.get_attempt_data(attempt.id)
+        inputs, outputs = readable(await self._store.get_attempt_data(attempt.id), self._read_limit)
         url = flyte_url(attempt.id.node_execution_id, attempt.id.retry_attempt)
         return task_execution_pb2.TaskExecutionGetDataResponse(
             inputs={},
             outputs={},
-            full_inputs=data.inputs,
-            full_outputs=data.outputs,
+            full_inputs=inputs,
+            full_outputs=outputs,
             flyte_urls=_urls(url, deck=False),
         )
 

@@ -17,10 +17,13 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SCHEMA_VERSION", "TABLES", "ColumnType", "Table", "create_statements"]
+__all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "TABLES", "ColumnType", "Table", "create_statements"]
 
 SCHEMA_VERSION: Final = 2
 """Raised with every change of the tables, so that a state file of another version is refused and never misread."""
+
+APPLICATION_ID: Final = int.from_bytes(b"FlyD")
+"""Marks a database as a devserver's; see ``PRAGMA application_id`` of SQLite."""
 
 
 class ColumnType(enum.Enum):
@@ -216,7 +219,7 @@ def create_statements() -> list[str]:
             f'CREATE INDEX "{table.name}_{number}" ON "{table.name}" ({_names(index)})'
             for number, index in enumerate(table.indexes)
         ]
-    return [*statements, f"PRAGMA user_version = {SCHEMA_VERSION}"]
+    return [*statements, f"PRAGMA application_id = {APPLICATION_ID}", f"PRAGMA user_version = {SCHEMA_VERSION}"]
 
 
 def _names(columns: tuple[str, ...]) -> str:

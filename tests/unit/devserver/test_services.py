@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from flyteidl.admin import node_execution_pb2, project_pb2
+from flyteidl.admin import project_pb2
 from flyteidl.core import interface_pb2, literals_pb2, types_pb2
 
 from flyte_remote_async.devserver.services.expected_inputs import expected_inputs
@@ -31,7 +31,7 @@ PLACE = {"project": "flytesnacks", "domain": "development"}
 ADD = {**PLACE, "resource_type": "TASK", "name": "samples.add", "version": "v2"}
 WIDE5 = {**PLACE, "resource_type": "WORKFLOW", "name": "samples.wide5", "version": "v2"}
 RUN = {**PLACE, "name": "e"}
-NO_LINK = "error while validating request: "
+NO_LINK = "error while validating request. Error: "
 NODE = {"execution_id": RUN, "node_id": "n0"}
 
 
@@ -127,13 +127,10 @@ async def test_the_rpcs_that_there_are_not(dev: DevServer) -> None:
         except RPCError:
             pass
     auth, identity = (f"unknown service flyteidl.service.{name}Service" for name in ("AuthMetadata", "Identity"))
-    proxy = "for service flyteidl.service.DataProxyService"
     assert refused == {
         "GetOAuth2Metadata": auth,
         "GetPublicClientConfig": auth,
         "UserInfo": identity,
-        "CreateUploadLocation": f"unknown method CreateUploadLocation {proxy}",
-        "CreateDownloadLocation": f"unknown method CreateDownloadLocation {proxy}",
     }
 
 
@@ -156,14 +153,6 @@ async def test_data_by_address(ask: Asking, recordings: Recordings) -> None:
     assert (code, details.startswith("no task executions were listed [")) == ("INVALID_ARGUMENT", True)
     assert (await refusal(ask, "GetData", flyte_url=f"{node}x/o"))[0] == "NOT_FOUND"
     assert attempt.id.retry_attempt == 0
-
-
-async def test_a_node_with_a_deck_has_its_address_and_no_link(dev: DevServer, ask: Asking) -> None:
-    node = node_execution_pb2.NodeExecution(id=NODE, closure={"deck_uri": "s3://b/deck.html"})
-    await dev.store.put_node(node)
-    data = await ask("GetNodeExecutionData", id=node.id)
-    assert data.flyte_urls.deck == "flyte://v1/flytesnacks/development/e/n0/d"
-    assert (await refusal(ask, "GetData", flyte_url=data.flyte_urls.deck))[0] == "UNIMPLEMENTED"
 
 
 async def test_names_are_listed_once_and_in_pages(ask: Asking, recordings: Recordings) -> None:
