@@ -200,6 +200,9 @@ _TABLES: Final = (
     ),
     Table("dynamic_workflows", {}, key=("owner",)),
     Table("schedules", {}, key=("owner",), extra={"last_run": "TEXT NOT NULL"}),
+    # The catalog: what cached tasks gave.
+    Table("datasets", {}, key=("owner",)),
+    Table("artifacts", {}, key=("owner",)),
 )
 
 TABLES: Final[Mapping[str, Table]] = {table.name: table for table in _TABLES}

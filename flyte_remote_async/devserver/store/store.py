@@ -22,6 +22,7 @@ from flyteidl.admin import (
 from flyteidl.core import literals_pb2
 
 from flyte_remote_async.devserver.store import rows
+from flyte_remote_async.devserver.store.artifacts import Artifacts
 from flyte_remote_async.devserver.store.database import Database
 from flyte_remote_async.devserver.store.sql import insert, select
 from flyte_remote_async.devserver.store.writes import Writes, execution_statements
@@ -70,7 +71,8 @@ class Store(Writes[Awaitable[None]]):
     """The state of a control plane in SQLite.
 
     Open it with :meth:`open`, close it with :meth:`aclose`. Every ``put_...`` inserts or replaces, every ``get_...``
-    returns a message of the caller's own, or None. What is written is committed when the call returns.
+    returns a message of the caller's own, or None. What is written is committed when the call returns. What cached
+    tasks gave is in ``artifacts``.
 
     Example::
 
@@ -84,6 +86,7 @@ class Store(Writes[Awaitable[None]]):
     def __init__(self, database: Database, clock: Callable[[], int]) -> None:
         super().__init__(clock)
         self._database = database
+        self.artifacts = Artifacts(database)
 
     @classmethod
     async def open(cls, path: str | Path | None = None, *, clock: Callable[[], int] = time.time_ns) -> Self:
