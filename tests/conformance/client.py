@@ -34,7 +34,7 @@ METHODS: Final = {
 
 _TERMINAL: Final = ("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT")
 _CALL_SECONDS: Final = 30.0
-_PATIENCE: Final = 120.0
+_PATIENCE: Final = 50.0
 
 
 @attrs.frozen
