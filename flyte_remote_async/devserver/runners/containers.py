@@ -17,7 +17,7 @@ from flyteidl.core import execution_pb2
 from google.protobuf.json_format import MessageToDict
 
 from flyte_remote_async.devserver.objects import key_of
-from flyte_remote_async.devserver.outcome import Outcome, user_failure
+from flyte_remote_async.devserver.outcome import user_failure
 from flyte_remote_async.devserver.runners.processes import run_process
 from flyte_remote_async.devserver.runners.results import exited, left_behind
 from flyte_remote_async.devserver.runners.templates import TemplateError, rendered, unique_key
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from flyteidl.core import tasks_pb2
 
     from flyte_remote_async.devserver.dataplane import DataPlane
+    from flyte_remote_async.devserver.outcome import Outcome
     from flyte_remote_async.devserver.runners.base import TaskCall
 
 __all__ = ["ContainerOptions", "ContainerRunner"]
@@ -160,7 +161,7 @@ class ContainerRunner:
         return {
             "AWS_ENDPOINT_URL": url,
             "AWS_ACCESS_KEY_ID": "devserver",
-            "AWS_SECRET_ACCESS_KEY": "devserver",  # noqa: S105 - any key is taken
+            "AWS_SECRET_ACCESS_KEY": "devserver",
             "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",
             "FLYTE_AWS_ENDPOINT": url,

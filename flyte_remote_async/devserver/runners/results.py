@@ -1,12 +1,12 @@
 """What a container left in its output folder, and how it ended, in Flyte's words.
 
-Source: flytepropeller/pkg/controller/nodes/task (``ValidateOutput``), flyteplugins ioutils (``errorDoc2ExecutionError``)
-and flytek8s (``DemystifyFailure``) of Flyte 1.16.8.
+Source: flytepropeller/pkg/controller/nodes/task (``ValidateOutput``) and flyteplugins' ioutils
+(``errorDoc2ExecutionError``) and flytek8s (``DemystifyFailure``) of Flyte 1.16.8.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from flyteidl.core import dynamic_job_pb2, errors_pb2, execution_pb2, literals_pb2
 from google.protobuf.message import DecodeError
@@ -86,6 +86,6 @@ def _error(document: errors_pb2.ErrorDocument, call: TaskCall) -> tuple[executio
     return error, told.kind == errors_pb2.ContainerError.RECOVERABLE
 
 
-async def _read(objects: Objects, call: TaskCall, name: str, message: type[M] | Any) -> M | None:
+async def _read(objects: Objects, call: TaskCall, name: str, message: type[M]) -> M | None:
     data = await objects.get(key_of(f"{call.output_prefix}/{name}") or "")
     return None if data is None else message.FromString(data)

@@ -114,21 +114,14 @@ def _primitive(primitive: literals_pb2.Primitive) -> str:
 
 def _go(value: Any) -> str:
     """Return a value as Go's ``%v`` prints it."""
-    match value:
-        case None:
-            return "<nil>"
-        case bool():
-            return "true" if value else "false"
-        case float():
-            return _go_float(value)
-        case dict():
-            return f"map[{' '.join(f'{_go(key)}:{_go(value[key])}' for key in sorted(value, key=str))}]"
-        case list():
-            return f"[{' '.join(map(_go, value))}]"
-        case bytes():
-            return f"[{' '.join(map(str, value))}]"
-        case _:
-            return str(value)
+    if isinstance(value, dict):
+        return f"map[{' '.join(f'{_go(key)}:{_go(value[key])}' for key in sorted(value, key=str))}]"
+    if isinstance(value, (list, bytes)):
+        return f"[{' '.join(map(_go, value))}]"
+    if isinstance(value, float):
+        return _go_float(value)
+    words = {None: "<nil>", True: "true", False: "false"}
+    return words[value] if value is None or isinstance(value, bool) else str(value)
 
 
 def _go_float(value: float) -> str:
