@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 import anyio
 from flyteidl.admin import project_pb2
 
+from flyte_remote_async.devserver.assembly import Services
 from flyte_remote_async.devserver.clock import Clock
 from flyte_remote_async.devserver.dataplane import DataPlane
 from flyte_remote_async.devserver.dispatch import Registry
@@ -19,19 +20,7 @@ from flyte_remote_async.devserver.faults import Faults
 from flyte_remote_async.devserver.importer import load_state
 from flyte_remote_async.devserver.runners.echo import EchoRunner
 from flyte_remote_async.devserver.runners.functions import FunctionRunner
-from flyte_remote_async.devserver.services.attributes import AttributeService
-from flyte_remote_async.devserver.services.dataproxy import DataProxyService
-from flyte_remote_async.devserver.services.descriptions import DescriptionService
-from flyte_remote_async.devserver.services.entities import EntityService
-from flyte_remote_async.devserver.services.events import EventService
-from flyte_remote_async.devserver.services.executions import ExecutionService
-from flyte_remote_async.devserver.services.launching import LaunchService
 from flyte_remote_async.devserver.services.limits import READ_LIMIT
-from flyte_remote_async.devserver.services.named_entities import NamedEntityService
-from flyte_remote_async.devserver.services.nodes import NodeService
-from flyte_remote_async.devserver.services.projects import ProjectService
-from flyte_remote_async.devserver.services.registration import RegistrationService
-from flyte_remote_async.devserver.services.signals import SignalService
 from flyte_remote_async.devserver.stand_ins import StandIns
 from flyte_remote_async.devserver.store import Store
 from flyte_remote_async.errors import ClosedError
@@ -43,6 +32,7 @@ if TYPE_CHECKING:
 
     from flyte_remote_async.devserver.inprocess import InProcessTransport
     from flyte_remote_async.devserver.objects import Objects
+    from flyte_remote_async.devserver.scheduler import Scheduler
     from flyte_remote_async.devserver.threaded import ThreadedDevServer
     from flyte_remote_async.remote import FlyteRemote
 
@@ -114,6 +104,7 @@ class DevServer:
         self.clock = Clock()
         self._store: Store | None = None
         self._engine: Engine | None = None
+        self._scheduler: Scheduler | None = None
         self.faults = Faults()
         self.requests: Counter[str] = Counter()
         self._registry = Registry(self.faults, self.requests)
@@ -154,7 +145,9 @@ class DevServer:
         runners = FunctionRunner(self._stand_ins, self.clock), EchoRunner()
         self._engine = Engine(store, runners, self.clock)
         self._data = await DataPlane.open(store, self.clock, folder=self._folder, state=self._state)
-        self._register(store, self._engine, self._data)
+        services = Services(store, self._engine, self._data, self.clock, self.faults, self._read_limit)
+        self._scheduler = services.register(self._registry)
+        await self._scheduler.start()
         faces = Faces(self._registry.handlers(), self._host)
         await faces.open(self._port)
         self._faces = faces
@@ -168,13 +161,15 @@ class DevServer:
         """Stop listening, stop what runs, and close the state. Closing twice is fine."""
         if self._faces is not None:
             await self._faces.aclose(_LONGEST_STOP)
+        if self._scheduler is not None:
+            await self._scheduler.aclose()
         if self._engine is not None:
             await self._engine.aclose()
         if self._data is not None:
             await self._data.aclose()
         if self._store is not None:
             await self._store.aclose()
-        self._faces = self._engine = self._data = self._store = None
+        self._faces = self._scheduler = self._engine = self._data = self._store = None
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -297,23 +292,3 @@ class DevServer:
         if self._faces is None:
             raise ClosedError(_NOT_RUNNING)
         return self._faces
-
-    def _register(self, store: Store, engine: Engine, data: DataPlane) -> None:
-        launch = LaunchService(store, engine, self.clock, self.faults)
-        engine.ask(launch)
-        nodes = NodeService(store, self._read_limit)
-        for service in (
-            ExecutionService(store, engine, self.clock, self._read_limit),
-            launch,
-            nodes,
-            EntityService(store),
-            RegistrationService(store),
-            NamedEntityService(store),
-            ProjectService(store),
-            AttributeService(store),
-            DescriptionService(store),
-            EventService(store),
-            SignalService(store),
-            DataProxyService(store, nodes, data.objects, data.http, self.clock),
-        ):
-            service.register(self._registry)

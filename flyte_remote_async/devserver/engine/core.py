@@ -12,6 +12,7 @@ from flyteidl.admin import execution_pb2
 from flyteidl.core import identifier_pb2
 
 from flyte_remote_async.devserver.clock import Clock
+from flyte_remote_async.devserver.engine.catalog import Catalog
 from flyte_remote_async.devserver.engine.graph import Program
 from flyte_remote_async.devserver.engine.kinds import KINDS
 from flyte_remote_async.devserver.engine.launching import effective_inputs, single_task_workflow
@@ -59,7 +60,8 @@ class Engine:
     def __init__(self, store: Store, runners: Sequence[TaskRunner], clock: Clock | None = None) -> None:
         self._store = store
         self._clock = clock or Clock()
-        self._platform = Platform(store, tuple(runners), self._clock, self)
+        catalog = Catalog(store.artifacts, self._clock)
+        self._platform = Platform(store, tuple(runners), self._clock, self, catalog)
         self._running: dict[_Key, _Running] = {}
         self._closed = False
 

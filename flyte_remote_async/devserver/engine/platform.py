@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from flyteidl.core import identifier_pb2, tasks_pb2
 
     from flyte_remote_async.devserver.clock import Clock
+    from flyte_remote_async.devserver.engine.catalog import Catalog
     from flyte_remote_async.devserver.runners import TaskRunner
     from flyte_remote_async.devserver.store import Store
 
@@ -55,6 +56,7 @@ class Platform:
         runners: What runs attempts of tasks, first come first served.
         clock: What instants and sleeps are taken from.
         executions: All that runs.
+        catalog: The cache.
         admin: What launch-plan nodes ask for executions; None in an engine that serves none.
     """
 
@@ -62,6 +64,7 @@ class Platform:
     runners: Sequence[TaskRunner]
     clock: Clock
     executions: Executions
+    catalog: Catalog
     admin: Admin | None = None
 
     def runner(self, task: tasks_pb2.TaskTemplate) -> TaskRunner | None:

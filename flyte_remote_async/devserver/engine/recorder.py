@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from flyteidl.admin import node_execution_pb2
 from flyteidl.core import execution_pb2
 
 from flyte_remote_async.devserver.engine.graph import END_NODE
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from flyteidl.admin import execution_pb2 as admin_pb2
-    from flyteidl.core import identifier_pb2, literals_pb2, tasks_pb2
+    from flyteidl.core import compiler_pb2, identifier_pb2, literals_pb2, tasks_pb2
 
     from flyte_remote_async.devserver.clock import Clock
     from flyte_remote_async.devserver.outcome import Outcome
@@ -84,6 +85,28 @@ class Recorder:
         """Write a node that has started an execution as RUNNING."""
         record.run(self._clock.now(), child=child)
         await self._store.put_node(record.message, record.place.parent_id)
+
+    async def run_dynamic(
+        self, record: NodeRecord, closure: compiler_pb2.CompiledWorkflowClosure, spec_uri: str
+    ) -> None:
+        """Write a node as DYNAMIC_RUNNING, with the workflow that its task asked for.
+
+        Args:
+            record: The node.
+            closure: The workflow, compiled.
+            spec_uri: Where the task left it.
+        """
+        record.run_dynamic(self._clock.now(), spec_uri)
+        node_id, workflow_id = record.message.id, closure.primary.template.id
+        dynamic = node_execution_pb2.DynamicWorkflowNodeMetadata(
+            id=workflow_id, compiled_workflow=closure, dynamic_job_spec_uri=spec_uri
+        )
+        async with self._store.transaction() as together:
+            together.put_node(record.message, record.place.parent_id)
+            together.put_node_data(node_id, dynamic_workflow=dynamic)
+            together.put_dynamic_workflow(
+                node_id, node_execution_pb2.DynamicNodeWorkflowResponse(compiled_workflow=closure)
+            )
 
     async def end_node(self, record: NodeRecord, outcome: Outcome) -> None:
         """Write how a node ended."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from flyteidl.core import tasks_pb2
 
+    from flyte_remote_async.devserver.engine.catalog import CacheNote
     from flyte_remote_async.devserver.naming import Place
     from flyte_remote_async.devserver.outcome import Outcome
 
@@ -107,6 +108,20 @@ class NodeRecord:
         closure.started_at.FromDatetime(now)
         closure.updated_at.FromDatetime(now)
 
+    def run_dynamic(self, now: dt.datetime, spec_uri: str) -> None:
+        """Note that its task has ended, and that the workflow runs that the task asked for.
+
+        Args:
+            now: The instant.
+            spec_uri: Where the task left the workflow.
+        """
+        closure, metadata = self.message.closure, self.message.metadata
+        metadata.is_parent_node = metadata.is_dynamic = True
+        closure.phase = _NODE.DYNAMIC_RUNNING
+        closure.updated_at.FromDatetime(now)
+        closure.task_node_metadata.SetInParent()
+        closure.dynamic_job_spec_uri = spec_uri
+
     def recover(self, original: node_execution_pb2.NodeExecution, *, is_parent: bool) -> None:
         """Note that it will not run, but end as RECOVERED.
 
@@ -125,13 +140,19 @@ class NodeRecord:
             closure.task_node_metadata.checkpoint_uri = ""
         closure.deck_uri = theirs.deck_uri
 
+    def note_cache(self, note: CacheNote) -> None:
+        """Note what the cache had of it, or what it left there."""
+        metadata = self.message.closure.task_node_metadata
+        metadata.cache_status = note.status
+        metadata.catalog_key.CopyFrom(note.key)
+
     def end(self, now: dt.datetime, outcome: Outcome) -> None:
         """Note how it ended."""
         if outcome.error is None:
             self.message.closure.output_uri = self.place.outputs_uri(self.attempt.number if self.attempt else 0)
         else:
             self.message.closure.error.CopyFrom(outcome.error)
-        if self.attempt is not None:
+        if self.attempt is not None and not self.message.metadata.is_dynamic:
             metadata = self.message.closure.task_node_metadata
             metadata.checkpoint_uri = self.attempt.checkpoint_uri
         self._stop(now, self._success if outcome.error is None else _NODE.FAILED)

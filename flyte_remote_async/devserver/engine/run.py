@@ -13,7 +13,7 @@ import attrs
 from flyte_remote_async.devserver.engine import bindings
 from flyte_remote_async.devserver.engine.conditions import BranchError
 from flyte_remote_async.devserver.engine.graph import END_NODE, START_NODE, Progress
-from flyte_remote_async.devserver.engine.shortcuts import known_outcome
+from flyte_remote_async.devserver.engine.shortcuts import cached_outcome, recovered_outcome
 from flyte_remote_async.devserver.naming import Place
 from flyte_remote_async.devserver.outcome import Outcome, system_failure, user_failure
 
@@ -165,9 +165,11 @@ class Run:
         """
         record = self.recorder.new_node(place)
         try:
-            outcome = await known_outcome(self, node, record)
+            outcome = await recovered_outcome(self, node, record)
             if outcome is None:
                 inputs = bindings.resolve(node.inputs, level.outputs)
+                outcome = await cached_outcome(self, level, node, record, inputs)
+            if outcome is None:
                 await self.recorder.queue(record, inputs)
                 outcome = await self._run_kind(level, node, record, inputs)
         except bindings.BindingError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import time
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Self
@@ -21,6 +22,7 @@ from flyteidl.admin import (
 from flyteidl.core import literals_pb2
 
 from flyte_remote_async.devserver.store import rows
+from flyte_remote_async.devserver.store.artifacts import Artifacts
 from flyte_remote_async.devserver.store.database import Database
 from flyte_remote_async.devserver.store.sql import insert, select
 from flyte_remote_async.devserver.store.writes import Writes, execution_statements
@@ -69,7 +71,8 @@ class Store(Writes[Awaitable[None]]):
     """The state of a control plane in SQLite.
 
     Open it with :meth:`open`, close it with :meth:`aclose`. Every ``put_...`` inserts or replaces, every ``get_...``
-    returns a message of the caller's own, or None. What is written is committed when the call returns.
+    returns a message of the caller's own, or None. What is written is committed when the call returns. What cached
+    tasks gave is in ``artifacts``.
 
     Example::
 
@@ -83,6 +86,7 @@ class Store(Writes[Awaitable[None]]):
     def __init__(self, database: Database, clock: Callable[[], int]) -> None:
         super().__init__(clock)
         self._database = database
+        self.artifacts = Artifacts(database)
 
     @classmethod
     async def open(cls, path: str | Path | None = None, *, clock: Callable[[], int] = time.time_ns) -> Self:
@@ -249,6 +253,12 @@ class Store(Writes[Awaitable[None]]):
         """Return the workflow that a dynamic node compiled, or None."""
         found = await self._get("dynamic_workflows", {"owner": rows.owner(*rows.node_key(identifier).values())})
         return None if found is None else node_execution_pb2.DynamicNodeWorkflowResponse.FromString(found)
+
+    async def get_last_run(self, identifier: identifier_pb2.Identifier) -> dt.datetime | None:
+        """Return when a scheduled launch plan was due last, or None."""
+        owner = rows.owner(*rows.entity_key(identifier).values())
+        found = await self._database.column(select("schedules", '"last_run"', {"owner": owner}))
+        return dt.datetime.fromisoformat(found[0]) if found else None
 
     async def page(self, query: Query, column: str = "message") -> list[bytes]:
         """Return one page of a list, as the bytes of its messages."""
