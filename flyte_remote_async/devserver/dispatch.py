@@ -55,7 +55,7 @@ class Registry:
         self._handlers[method.path] = handle
 
     def handlers(self) -> Mapping[str, Handler]:
-        """Return a handler for each RPC of the control plane; those that were not added refuse, and say so."""
+        """Return a handler for each RPC of the control plane; those that were not added are refused."""
         handlers = {path: self._handlers.get(path) or _refuse(method) for path, method in METHODS.items()}
         return {path: self._watched(METHODS[path].name, handler) for path, handler in handlers.items()}
 
@@ -67,19 +67,14 @@ class Registry:
         return handle
 
 
-_REASONS: Final = {
-    "CreateWorkflow": "it does not compile workflows; load compiled ones with DevServer.load",
-    "CreateUploadLocation": "it signs no URLs",
-    "CreateDownloadLocation": "it signs no URLs",
-    "GetOAuth2Metadata": "it asks for no credentials",
-    "GetPublicClientConfig": "it asks for no credentials",
-    "UserInfo": "it asks for no credentials",
-}
+_ABOUT_AUTHENTICATION: Final = {"GetOAuth2Metadata", "GetPublicClientConfig", "UserInfo"}
 
 
 def _refuse(method: Method[Any, Any]) -> Handler:
-    reason = _REASONS.get(method.name)
-    details = f"the devserver does not serve {method.name}{': ' + reason if reason else ''}"
+    service = method.path.split("/")[1]
+    # Flyte without authentication has no services about it at all; the words are grpc-go's.
+    is_unknown = method.name in _ABOUT_AUTHENTICATION
+    details = f"unknown service {service}" if is_unknown else f"unknown method {method.name} for service {service}"
 
     async def handle(request: bytes, metadata: Metadata) -> bytes:  # noqa: ARG001 - as the protocol has it
         raise UnimplementedError(details, method=method.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import weakref
 from typing import TYPE_CHECKING, Final
 
@@ -56,6 +57,16 @@ class Faces:
         serving = Serving(self._handlers)
         self.port = await serving.start(self._host, port)
         self._serving = serving
+
+    @property
+    def is_open_to_others(self) -> bool:
+        """Whether other machines may reach it."""
+        if self._host == "localhost" or self._host.startswith("unix:"):
+            return False
+        try:
+            return not ipaddress.ip_address(self._host.strip("[]")).is_loopback
+        except ValueError:  # a name, which may mean anything
+            return True
 
     async def aclose(self, grace: float | None = None) -> None:
         """Stop listening. Closing twice is fine.

@@ -16,6 +16,7 @@ from flyte_remote_async.executions.attempt import FlyteTaskExecution
 from flyte_remote_async.executions.failure import FailureReport, failed_elements
 from flyte_remote_async.executions.node import FlyteNodeExecution, evidence_of
 from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
+from flyte_remote_async.models.outcomes import is_cut
 from flyte_remote_async.models.phases import NodePhase, WorkflowPhase
 from flyte_remote_async.policy.blame import Outcome, blame_of, failed_by_itself
 from flyte_remote_async.policy.retry import is_passing
@@ -33,9 +34,6 @@ __all__ = ["explain_failure"]
 
 # So many levels are looked into: an execution of which thousands of parts failed is explained by a few of them.
 _MOST_LEVELS: Final = 100
-
-# Lists cut errors to so many bytes, and leave out a character that the cut divides.
-_CUT: Final = range(97, 101)
 
 _FAILED: Final = frozenset({WorkflowPhase.FAILED, WorkflowPhase.TIMED_OUT, WorkflowPhase.ABORTED})
 
@@ -283,4 +281,4 @@ def _handler_in(part: FlyteNodeExecution | FlyteWorkflowExecution) -> str | None
 
 
 def _is_cut(error: ExecutionError | None) -> bool:
-    return error is not None and len(error.message.encode()) in _CUT
+    return error is not None and is_cut(error.message)
