@@ -194,7 +194,7 @@ def _registry(store: Store, engine: Engine) -> Registry:
         RegistrationService(store),
         NamedEntityService(store),
         ProjectService(store),
-        SignalService(store),
+        SignalService(store, engine.gates.ring),
         DataProxyService(store),
     ):
         service.register(registry)

@@ -23,6 +23,7 @@ async def run_workflow(
     """Run the subworkflow of a node and return how it ended."""
     if not node.workflow_node.HasField("sub_workflow_ref"):
         return system_failure("UnsupportedNode", "the devserver's engine does not run a workflow_node")
-    await run.recorder.run_parent(record)
+    if record.number == 0:
+        await run.recorder.run_node(record)
     graph = level.program.subworkflow(node.workflow_node.sub_workflow_ref)
-    return await run.run_level(Level(level.program, graph, record.place), inputs)
+    return await run.run_level(Level(level.program, graph, record.place, record.number), inputs)
