@@ -12,12 +12,14 @@ from flyteidl.admin import execution_pb2
 from flyteidl.core import identifier_pb2
 
 from flyte_remote_async.devserver.clock import Clock
+from flyte_remote_async.devserver.engine.catalog import Catalog
 from flyte_remote_async.devserver.engine.gates import Gates
 from flyte_remote_async.devserver.engine.graph import Program
 from flyte_remote_async.devserver.engine.kinds import KINDS
 from flyte_remote_async.devserver.engine.launching import effective_inputs, single_task_workflow
+from flyte_remote_async.devserver.engine.platform import Platform
 from flyte_remote_async.devserver.engine.recorder import Recorder
-from flyte_remote_async.devserver.engine.run import Level, Run, World
+from flyte_remote_async.devserver.engine.run import Level, Run
 from flyte_remote_async.devserver.engine.settings import Settings
 from flyte_remote_async.devserver.outcome import Outcome, system_failure
 from flyte_remote_async.errors import ClosedError
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from flyteidl.admin import launch_plan_pb2, workflow_pb2
     from flyteidl.core import literals_pb2
 
+    from flyte_remote_async.devserver.engine.platform import Admin
     from flyte_remote_async.devserver.runners import TaskRunner
     from flyte_remote_async.devserver.store import Store
 
@@ -73,9 +76,14 @@ class Engine:
         self._store = store
         self._clock = clock or Clock()
         self.gates = Gates(store)
-        self._world = World(self._clock, self.gates, tuple(runners), KINDS)
+        catalog = Catalog(store.artifacts, self._clock)
+        self._platform = Platform(store, tuple(runners), self._clock, self, catalog, self.gates)
         self._running: dict[_Key, _Running] = {}
         self._closed = False
+
+    def ask(self, admin: Admin) -> None:
+        """Let launch-plan nodes ask a service for their executions, as flytepropeller asks flyteadmin."""
+        self._platform.admin = admin
 
     async def launch(self, execution: execution_pb2.Execution, inputs: literals_pb2.LiteralMap) -> None:
         """Start an execution, and return without waiting for it.
@@ -168,7 +176,7 @@ class Engine:
         await recorder.run_execution(work.workflow.id)
         program = Program(work.workflow.closure.compiled_workflow)
         settings = Settings.of(execution, work.launch_plan, program.main)
-        run = Run(execution, settings, recorder, self._world)
+        run = Run(execution, settings, recorder, self._platform, KINDS)
         return await run.run_level(Level(program, program.main), work.inputs)
 
     async def _work(self, entity: identifier_pb2.Identifier, given: literals_pb2.LiteralMap) -> _Work | Outcome:

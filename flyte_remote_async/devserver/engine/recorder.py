@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Final
 
 import anyio
+from flyteidl.admin import node_execution_pb2
 from flyteidl.core import execution_pb2
 
 from flyte_remote_async.devserver.engine.graph import END_NODE
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     from flyteidl.admin import execution_pb2 as admin_pb2
-    from flyteidl.core import identifier_pb2, literals_pb2, tasks_pb2, workflow_pb2
+    from flyteidl.core import compiler_pb2, identifier_pb2, literals_pb2, tasks_pb2, workflow_pb2
 
     from flyte_remote_async.devserver.clock import Clock
     from flyte_remote_async.devserver.outcome import Outcome
@@ -78,33 +79,59 @@ class Recorder:
                 record.skip()
                 together.put_node(record.message, place.parent_id)
 
-    async def queue(self, place: Place, node: workflow_pb2.Node, inputs: literals_pb2.LiteralMap) -> NodeRecord:
+    def new_node(self, place: Place, node: workflow_pb2.Node) -> NodeRecord:
+        """Return the record of a node, not yet written."""
+        return NodeRecord(self.execution_id, place, self._clock.now(), node)
+
+    async def queue(self, record: NodeRecord, inputs: literals_pb2.LiteralMap) -> None:
         """Write a node as QUEUED, with its inputs."""
-        record = NodeRecord(self.execution_id, place, self._clock.now(), node)
-        self._live[place.node_id] = record
-        parent = self._live.get(place.parent_id)
-        async with self._writing() as together:
-            together.put_node(record.message, place.parent_id)
-            together.put_node_data(record.message.id, inputs=inputs)
-            # Flyte counts a branch as a parent once it has a child.
-            if parent is not None and not parent.message.metadata.is_parent_node:
-                parent.message.metadata.is_parent_node = True
-                together.put_node(parent.message, parent.place.parent_id)
-        return record
-
-    async def refuse(self, place: Place, node: workflow_pb2.Node, outcome: Outcome) -> None:
-        """Write a node that failed before it could be queued."""
-        now = self._clock.now()
-        record = NodeRecord(self.execution_id, place, now, node)
-        record.end(now, outcome)
-        async with self._writing() as together:
-            together.put_node(record.message, place.parent_id)
-
-    async def run_node(self, record: NodeRecord) -> None:
-        """Write a node as RUNNING."""
-        record.run(self._clock.now())
+        self._live[record.place.node_id] = record
         async with self._writing() as together:
             together.put_node(record.message, record.place.parent_id)
+            together.put_node_data(record.message.id, inputs=inputs)
+            self._tell_parent(record, together)
+
+    def _tell_parent(self, record: NodeRecord, together: Transaction) -> None:
+        # Flyte counts a branch as a parent once it has a child.
+        parent = self._live.get(record.place.parent_id)
+        if parent is not None and not parent.message.metadata.is_parent_node:
+            parent.message.metadata.is_parent_node = True
+            together.put_node(parent.message, parent.place.parent_id)
+
+    async def run_node(
+        self, record: NodeRecord, child: identifier_pb2.WorkflowExecutionIdentifier | None = None
+    ) -> None:
+        """Write a node as RUNNING.
+
+        Args:
+            record: The node.
+            child: The execution that it has started.
+        """
+        record.run(self._clock.now(), child)
+        async with self._writing() as together:
+            together.put_node(record.message, record.place.parent_id)
+
+    async def run_dynamic(
+        self, record: NodeRecord, closure: compiler_pb2.CompiledWorkflowClosure, spec_uri: str
+    ) -> None:
+        """Write a node as DYNAMIC_RUNNING, with the workflow that its task asked for.
+
+        Args:
+            record: The node.
+            closure: The workflow, compiled.
+            spec_uri: Where the task left it.
+        """
+        record.run_dynamic(self._clock.now(), spec_uri)
+        node_id, workflow_id = record.message.id, closure.primary.template.id
+        dynamic = node_execution_pb2.DynamicWorkflowNodeMetadata(
+            id=workflow_id, compiled_workflow=closure, dynamic_job_spec_uri=spec_uri
+        )
+        async with self._writing() as together:
+            together.put_node(record.message, record.place.parent_id)
+            together.put_node_data(node_id, dynamic_workflow=dynamic)
+            together.put_dynamic_workflow(
+                node_id, node_execution_pb2.DynamicNodeWorkflowResponse(compiled_workflow=closure)
+            )
 
     async def end_node(self, record: NodeRecord, outcome: Outcome) -> None:
         """Write how a node ended."""
@@ -113,7 +140,8 @@ class Recorder:
             together.put_node(record.message, record.place.parent_id)
             if outcome.has_succeeded:
                 together.put_node_data(record.message.id, outputs=outcome.outputs)
-        del self._live[record.place.node_id]
+            self._tell_parent(record, together)
+        self._live.pop(record.place.node_id, None)
 
     async def abort_attempt(self, record: NodeRecord) -> None:
         """Write the attempt of a node that has not ended as ABORTED."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from flyteidl.core import tasks_pb2, workflow_pb2
 
+    from flyte_remote_async.devserver.engine.catalog import CacheNote
     from flyte_remote_async.devserver.naming import Place
     from flyte_remote_async.devserver.outcome import Outcome
 
@@ -100,12 +101,50 @@ class NodeRecord:
         self.message.metadata.is_array = node.HasField("array_node")
         self.message.closure.phase = _NODE.QUEUED
 
-    def run(self, now: dt.datetime) -> None:
-        """Note that it runs."""
+    def run(self, now: dt.datetime, child: identifier_pb2.WorkflowExecutionIdentifier | None = None) -> None:
+        """Note that it runs.
+
+        Args:
+            now: The instant.
+            child: The execution that it has started.
+        """
         closure = self.message.closure
+        if child is not None:
+            closure.workflow_node_metadata.executionId.CopyFrom(child)
         closure.phase = _NODE.RUNNING
         closure.started_at.FromDatetime(now)
         closure.updated_at.FromDatetime(now)
+
+    def run_dynamic(self, now: dt.datetime, spec_uri: str) -> None:
+        """Note that its task has ended, and that the workflow runs that the task asked for.
+
+        Args:
+            now: The instant.
+            spec_uri: Where the task left the workflow.
+        """
+        closure, metadata = self.message.closure, self.message.metadata
+        metadata.is_parent_node = metadata.is_dynamic = True
+        closure.phase = _NODE.DYNAMIC_RUNNING
+        closure.updated_at.FromDatetime(now)
+        closure.task_node_metadata.SetInParent()
+        closure.dynamic_job_spec_uri = spec_uri
+
+    def recover(self, original: node_execution_pb2.NodeExecution) -> None:
+        """Note what it takes over from the node of another execution that it is recovered from."""
+        theirs, closure = original.closure, self.message.closure
+        self.message.metadata.is_array = original.metadata.is_array
+        if theirs.HasField("workflow_node_metadata"):
+            closure.workflow_node_metadata.CopyFrom(theirs.workflow_node_metadata)
+        elif theirs.HasField("task_node_metadata"):
+            closure.task_node_metadata.CopyFrom(theirs.task_node_metadata)
+            closure.task_node_metadata.checkpoint_uri = ""
+        closure.deck_uri = theirs.deck_uri
+
+    def note_cache(self, note: CacheNote) -> None:
+        """Note what the cache had of it, or what it left there."""
+        metadata = self.message.closure.task_node_metadata
+        metadata.cache_status = note.status
+        metadata.catalog_key.CopyFrom(note.key)
 
     def end(self, now: dt.datetime, outcome: Outcome) -> None:
         """Note how it ended."""
@@ -114,9 +153,9 @@ class NodeRecord:
             closure.error.CopyFrom(outcome.error)
         elif outcome.has_succeeded and outcome.writes_outputs:
             closure.output_uri = self.place.outputs_uri(self.number)
-        if self.attempt is not None and self.attempt.has_ended:
+        if self.attempt is not None and self.attempt.has_ended and not self.message.metadata.is_dynamic:
             closure.task_node_metadata.checkpoint_uri = self.attempt.checkpoint_uri
-        closure.deck_uri = outcome.deck_uri
+        closure.deck_uri = outcome.deck_uri or closure.deck_uri
         usual = _NODE.SUCCEEDED if outcome.error is None else _NODE.FAILED
         self._stop(now, usual if outcome.phase is None else outcome.phase)
 

@@ -14,6 +14,7 @@ from flyte_remote_async.devserver.engine.conditions import BranchError
 from flyte_remote_async.devserver.engine.graph import END_NODE, START_NODE
 from flyte_remote_async.devserver.engine.progress import Progress
 from flyte_remote_async.devserver.engine.shares import Share
+from flyte_remote_async.devserver.engine.shortcuts import cached_outcome, recovered_outcome
 from flyte_remote_async.devserver.engine.tries import Tries, allowed_attempts, time_limit
 from flyte_remote_async.devserver.naming import Place
 from flyte_remote_async.devserver.outcome import TIMED_OUT, Outcome, system_failure, user_failure
@@ -27,18 +28,16 @@ if TYPE_CHECKING:
     from flyteidl.core import execution_pb2 as core_execution_pb2
     from flyteidl.core import literals_pb2, tasks_pb2, workflow_pb2
 
-    from flyte_remote_async.devserver.clock import Clock
-    from flyte_remote_async.devserver.engine.gates import Gates
     from flyte_remote_async.devserver.engine.graph import Graph, Program
+    from flyte_remote_async.devserver.engine.platform import Platform
     from flyte_remote_async.devserver.engine.recorder import Recorder
     from flyte_remote_async.devserver.engine.records import NodeRecord
     from flyte_remote_async.devserver.engine.settings import Settings
     from flyte_remote_async.devserver.runners import TaskRunner
 
-__all__ = ["Kind", "Level", "Run", "World"]
+__all__ = ["Kind", "Level", "Run"]
 
 _AUTO_ABORT: Final = "Some node execution failed, auto-abort."
-_SUBWORKFLOW_FAILED: Final = "subworkflow failed"
 _NODE_FAILING: Final = "node failing"
 _NODE_TIMED_OUT: Final = "node timed out"
 
@@ -52,16 +51,16 @@ class Level:
         graph: Its nodes.
         parent: The node that it is inside of; None at the top.
         attempt: The try of that node that it belongs to.
+        abort_reason: Why its nodes that still run are aborted when it has failed, in Flyte's words.
         outputs: What its nodes gave, by id; grows while it runs.
-        abort_reason: What its nodes that still run are told when it has failed; at the top Flyte has other words.
     """
 
     program: Program
     graph: Graph
     parent: Place | None = None
     attempt: int = 0
+    abort_reason: str = _AUTO_ABORT
     outputs: dict[str, literals_pb2.LiteralMap] = attrs.field(factory=dict)
-    abort_reason: str = _SUBWORKFLOW_FAILED
 
     def place(self, root: str, spec_id: str) -> Place:
         """Return where one of its nodes stands.
@@ -79,23 +78,6 @@ Kind: TypeAlias = Callable[
 """Tries a node of one kind once, with its inputs. A recoverable failure is tried again as often as Flyte allows."""
 
 
-@attrs.frozen
-class World:
-    """What all executions of an engine share.
-
-    Attributes:
-        clock: What instants and sleeps are taken from.
-        gates: Where gate nodes wait for their signals.
-        runners: What runs attempts of tasks, first come first served.
-        kinds: For each target of a node, what carries it out.
-    """
-
-    clock: Clock
-    gates: Gates
-    runners: Sequence[TaskRunner]
-    kinds: Mapping[str | None, Kind]
-
-
 class Run:
     """One execution that runs, and what all of its nodes share.
 
@@ -103,31 +85,38 @@ class Run:
         execution: The execution as it was launched.
         settings: What it, its launch plan and its workflow say about how to run.
         recorder: Where to write what happens.
-        world: What it shares with the other executions.
+        platform: What it shares with the other executions of the engine.
+        kinds: For each target of a node, what carries it out.
 
     Attributes:
         execution: The execution as it was launched.
         settings: What it, its launch plan and its workflow say about how to run.
         recorder: Where to write what happens.
-        world: What it shares with the other executions.
+        platform: What it shares with the other executions of the engine.
         clock: What instants and sleeps are taken from.
         parallelism: What ``max_parallelism`` leaves to be taken; None without a bound.
     """
 
     def __init__(
-        self, execution: execution_pb2.Execution, settings: Settings, recorder: Recorder, world: World
+        self,
+        execution: execution_pb2.Execution,
+        settings: Settings,
+        recorder: Recorder,
+        platform: Platform,
+        kinds: Mapping[str | None, Kind],
     ) -> None:
         self.execution = execution
         self.settings = settings
         self.recorder = recorder
-        self.world = world
-        self.clock = world.clock
+        self.platform = platform
+        self.clock = platform.clock
+        self._kinds = kinds
         most = settings.max_parallelism
         self.parallelism = anyio.Semaphore(most) if most else None
 
     def runner(self, task: tasks_pb2.TaskTemplate) -> TaskRunner | None:
         """Return what runs a task, or None where nothing does."""
-        return next((runner for runner in self.world.runners if runner.takes(task)), None)
+        return self.platform.runner(task)
 
     # --- levels ---
 
@@ -145,7 +134,8 @@ class Run:
             outputs = bindings.resolve(level.graph.outputs, level.outputs)
         except bindings.BindingError as error:
             outcome = _unresolved(END_NODE, error)
-            await self.recorder.refuse(level.place(root, END_NODE), level.graph.end_node, outcome)
+            end = self.recorder.new_node(level.place(root, END_NODE), level.graph.end_node)
+            await self.recorder.end_node(end, outcome)
             return await self._fail_level(level, outcome)
         await self.recorder.finish(level.place(root, END_NODE), outputs)
         return Outcome(outputs, writes_outputs=bool(level.graph.outputs))
@@ -187,7 +177,7 @@ class Run:
         if level.parent is None and failure.error is not None:
             await self.recorder.fail_execution(failure.error)
         inside = level.parent.node_id if level.parent else ""
-        await self.recorder.abort_inside(inside, level.abort_reason if level.parent else _AUTO_ABORT)
+        await self.recorder.abort_inside(inside, level.abort_reason)
         node = level.graph.failure_node
         if node is None:
             return failure
@@ -214,22 +204,37 @@ class Run:
             error: For a failure node: what it is run for.
         """
         async with Share(self.parallelism, node) as share:
-            try:
-                inputs = bindings.resolve(node.inputs, level.outputs)
-            except bindings.BindingError as refused:
-                outcome = _unresolved(node.id, refused)
-                await self.recorder.refuse(place, node, outcome)
-                return outcome
-            if error is not None:
-                bindings.tell_error(inputs, node.id, error)
-            record = await self.recorder.queue(place, node, inputs)
+            record = self.recorder.new_node(place, node)
             record.release = share.release
             record.raw_output_base = self.settings.raw_output_prefix
-            outcome = await self._run_tries(level, node, record, inputs)
+            outcome = await self._run_record(level, node, record, error)
             await self.recorder.end_node(record, outcome)
             # What a timeout left behind: propeller tells the node first, and then what is inside of it.
             await self._abort_rest(record, _NODE_TIMED_OUT if outcome.phase == TIMED_OUT else _NODE_FAILING)
             return outcome
+
+    async def _run_record(
+        self,
+        level: Level,
+        node: workflow_pb2.Node,
+        record: NodeRecord,
+        error: core_execution_pb2.ExecutionError | None,
+    ) -> Outcome:
+        """Run a node, unless its outputs are known already."""
+        outcome = await recovered_outcome(self, record)
+        if outcome is not None:
+            return outcome
+        try:
+            inputs = bindings.resolve(node.inputs, level.outputs)
+        except bindings.BindingError as refused:
+            return _unresolved(node.id, refused)
+        if error is not None:
+            bindings.tell_error(inputs, node.id, error)
+        outcome = await cached_outcome(self, level, node, record, inputs)
+        if outcome is not None:
+            return outcome
+        await self.recorder.queue(record, inputs)
+        return await self._run_tries(level, node, record, inputs)
 
     async def _run_tries(
         self, level: Level, node: workflow_pb2.Node, record: NodeRecord, inputs: literals_pb2.LiteralMap
@@ -271,7 +276,7 @@ class Run:
         self, level: Level, node: workflow_pb2.Node, record: NodeRecord, inputs: literals_pb2.LiteralMap
     ) -> Outcome:
         target = node.WhichOneof("target")
-        kind = self.world.kinds.get(target)
+        kind = self._kinds.get(target)
         if kind is None:
             named = target or "node without target"
             article = "an" if named.startswith("a") else "a"
@@ -283,6 +288,8 @@ class Run:
 
     async def _abort_rest(self, record: NodeRecord, reason: str) -> None:
         """Abort what a node has left running: its attempt, and what is inside of it."""
+        if record.on_abort is not None:
+            await record.on_abort(reason)
         await self.recorder.abort_attempt(record)
         await self.recorder.abort_inside(record.place.node_id, reason)
 

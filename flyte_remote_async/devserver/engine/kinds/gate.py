@@ -54,13 +54,13 @@ async def _sleep(run: Run, record: NodeRecord, duration: dt.timedelta) -> Outcom
 
 async def _signal(run: Run, record: NodeRecord, name: str, wanted: types_pb2.LiteralType) -> signal_pb2.Signal:
     signal_id = identifier_pb2.SignalIdentifier(execution_id=run.execution.id, signal_id=name)
-    signal = await run.world.gates.get_or_create(signal_id, wanted)
+    signal = await run.platform.gates.get_or_create(signal_id, wanted)
     if not signal.HasField("value"):
         await _begin(run, record)
     while not signal.HasField("value"):
-        with run.world.gates.listening(signal_id) as rung:
+        with run.platform.gates.listening(signal_id) as rung:
             # Only now: it may have been set before anybody listened.
-            signal = await run.world.gates.get_or_create(signal_id, wanted)
+            signal = await run.platform.gates.get_or_create(signal_id, wanted)
             if not signal.HasField("value"):
                 await rung.wait()
     return signal
