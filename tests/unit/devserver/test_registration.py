@@ -441,6 +441,17 @@ async def test_states_of_a_launch_plan(ask: Asking) -> None:
     assert missing.code == "NOT_FOUND"
 
 
+async def test_versions_activated_at_a_time(ask: Asking) -> None:
+    await create_task(ask)
+    await create_workflow(ask)
+    versions = [identifier("LAUNCH_PLAN", version=str(number)) for number in range(5)]
+    for each in versions:
+        await send(ask, "CreateLaunchPlan", id=each, spec={"workflow_id": identifier("WORKFLOW")})
+    await asyncio.gather(*(send(ask, "UpdateLaunchPlan", id=each, state="ACTIVE") for each in versions))
+    listed = await send(ask, "ListActiveLaunchPlans", project="flytesnacks", domain="development", limit=100)
+    assert len([plan for plan in listed.launch_plans if plan.id.name == "mine"]) == 1
+
+
 async def test_names_of_launch_plans_need_a_limit_and_a_place(ask: Asking) -> None:
     needed = "missing and/or invalid parameters: "
     assert await words(ask, "ListLaunchPlanIds") == f"{needed}limit"
