@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from flyteidl.core import literals_pb2
 
-from flyte_remote_async.devserver.compiler.bindings import add_edges, effective_outputs
+from flyte_remote_async.devserver.compiler.bindings import add_edges
+from flyte_remote_async.devserver.compiler.bound_values import effective_outputs
 from flyte_remote_async.devserver.compiler.graphs import END_NODE, START_NODE
 from flyte_remote_async.devserver.compiler.interfaces import find_interface
 from flyte_remote_async.devserver.compiler.typetext import type_text
