@@ -76,10 +76,31 @@ class Recorder:
             together.put_node(record.message, record.place.parent_id)
             together.put_node_data(record.message.id, inputs=inputs)
 
+    async def keep_data(
+        self,
+        record: NodeRecord,
+        inputs: literals_pb2.LiteralMap,
+        dynamic_workflow: node_execution_pb2.DynamicWorkflowNodeMetadata | None = None,
+    ) -> None:
+        """Write the inputs of a node that will not be queued, and the workflow that it made before."""
+        async with self._store.transaction() as together:
+            together.put_node_data(record.message.id, inputs=inputs, dynamic_workflow=dynamic_workflow)
+
     async def run_parent(self, record: NodeRecord) -> None:
         """Write a node that has nodes inside as RUNNING."""
         record.run(self._clock.now(), is_parent=True)
         await self._store.put_node(record.message, record.place.parent_id)
+
+    async def run_array(self, record: NodeRecord, *, is_parent: bool) -> None:
+        """Write an array node as RUNNING.
+
+        Args:
+            record: The node.
+            is_parent: Whether its items are nodes.
+        """
+        record.run(self._clock.now(), is_parent=is_parent, is_array=True)
+        async with self._store.transaction() as together:
+            together.put_node(record.message, record.place.parent_id)
 
     async def run_child(self, record: NodeRecord, child: identifier_pb2.WorkflowExecutionIdentifier) -> None:
         """Write a node that has started an execution as RUNNING."""
@@ -159,7 +180,8 @@ class Recorder:
     async def run_attempt(self, attempt: AttemptRecord, logs: Sequence[execution_pb2.TaskLog]) -> None:
         """Write an attempt as RUNNING, with the links to its logs."""
         attempt.run(self._clock.now(), logs)
-        await self._store.put_attempt(attempt.message)
+        async with self._store.transaction() as together:
+            together.put_attempt(attempt.message)
 
     async def end_attempt(self, attempt: AttemptRecord, outcome: Outcome) -> None:
         """Write how an attempt ended."""

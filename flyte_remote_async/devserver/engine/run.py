@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import math
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -107,6 +108,17 @@ class Run:
     def runner(self, task: tasks_pb2.TaskTemplate) -> TaskRunner | None:
         """Return what runs a task, or None where nothing does."""
         return self.platform.runner(task)
+
+    def with_recorder(self, recorder: Recorder) -> Run:
+        """Return this execution with another pen, for a part of it that is written otherwise.
+
+        Args:
+            recorder: The pen. Tasks that write with it do not count for ``max_parallelism``.
+        """
+        part = copy.copy(self)
+        part.recorder = recorder
+        part.parallelism = contextlib.nullcontext()
+        return part
 
     # --- levels ---
 

@@ -311,11 +311,9 @@ async def test_a_branch_that_fails_by_the_users_word(rig: Rig) -> None:
 
 async def test_a_kind_of_node_that_the_engine_does_not_run(rig: Rig) -> None:
     gate = workflow_pb2.Node(id="n0", gate_node=workflow_pb2.GateNode(sleep=workflow_pb2.SleepCondition()))
-    array = workflow_pb2.Node(id="n0", array_node=workflow_pb2.ArrayNode())
     bare = workflow_pb2.Node(id="n0")
     for node, kind in (
         (gate, "a gate_node"),
-        (array, "an array_node"),
         (bare, "a node without target"),
     ):
         written = await rig.run_made(made([node]))

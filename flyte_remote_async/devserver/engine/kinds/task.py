@@ -83,6 +83,7 @@ def _call(
         output_prefix=place.output_prefix(number),
         raw_output_prefix=attempt.raw_output_prefix,
         checkpoint_uri=attempt.checkpoint_uri,
+        index=place.index,
         environment={pair.key: pair.value for pair in run.execution.spec.envs.values},
     )
 
