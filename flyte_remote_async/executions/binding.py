@@ -7,13 +7,20 @@ from typing import TYPE_CHECKING, Any, Protocol
 from flyte_remote_async.errors import DetachedError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
     from datetime import timedelta
+    from typing import Literal
 
     from flyte_remote_async.entities import FlyteTask
     from flyte_remote_async.executions.data import ExecutionData
+    from flyte_remote_async.executions.events import Event
+    from flyte_remote_async.executions.failure import FailureReport
+    from flyte_remote_async.executions.timeline import Timeline
     from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
     from flyte_remote_async.literals import Context
     from flyte_remote_async.models.identifiers import Identifier, WorkflowExecutionIdentifier
+
+    Until = Literal["terminal", "running"] | Callable[[FlyteWorkflowExecution], bool]
 
 __all__ = ["Remote", "bound"]
 
@@ -45,8 +52,27 @@ class Remote(Protocol):
         timeout: timedelta | float | None = None,
         poll_interval: timedelta | float | None = None,
         sync_nodes: bool = True,
+        *,
+        until: Until = "terminal",
     ) -> FlyteWorkflowExecution:
         """Return the snapshot of an execution when it has ended."""
+        ...
+
+    async def timeline(self, execution: FlyteWorkflowExecution) -> Timeline:
+        """Return where the time of an execution went."""
+        ...
+
+    async def explain_failure(self, execution: FlyteWorkflowExecution) -> FailureReport | None:
+        """Return why an execution failed."""
+        ...
+
+    def watch(
+        self,
+        execution: FlyteWorkflowExecution,
+        timeout: timedelta | float | None = None,
+        poll_interval: timedelta | float | None = None,
+    ) -> AsyncGenerator[Event]:
+        """Yield what happens to an execution."""
         ...
 
     async def terminate(self, execution: FlyteWorkflowExecution, cause: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -17,14 +18,16 @@ from flyte_remote_async.models.message import canonical_bytes, parse
 from flyte_remote_async.models.phases import WorkflowPhase
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
     from datetime import timedelta
 
     from flyte_remote_async.entities import FlyteWorkflow
-    from flyte_remote_async.executions.binding import Remote
+    from flyte_remote_async.executions.binding import Remote, Until
     from flyte_remote_async.executions.data import ExecutionData
     from flyte_remote_async.executions.events import Event
+    from flyte_remote_async.executions.failure import FailureReport
     from flyte_remote_async.executions.node import FlyteNodeExecution
+    from flyte_remote_async.executions.timeline import Timeline
     from flyte_remote_async.executions.tree import Part
     from flyte_remote_async.models.executions import ExecutionClosure, ExecutionSpec
     from flyte_remote_async.models.outcomes import ExecutionError
@@ -61,6 +64,7 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
     _workflow: FlyteWorkflow | None = attrs.field(default=None, kw_only=True)
     _hints: Mapping[str, Any] | None = attrs.field(default=None, kw_only=True)
     _signals: tuple[Signal, ...] | None = attrs.field(default=None, kw_only=True)
+    _is_cut: bool = attrs.field(default=False, kw_only=True)
 
     def __init__(
         self,
@@ -96,6 +100,7 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
         workflow: FlyteWorkflow | None = None,
         data: ExecutionData | None = None,
         signals: tuple[Signal, ...] | None = None,
+        is_cut: bool = False,
     ) -> Self:
         """Return the snapshot of a protobuf message.
 
@@ -108,6 +113,7 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
             workflow: The definition of its workflow, where it was read along.
             data: Its inputs and outputs, where they were read along.
             signals: The signals that its gate nodes wait for or waited for, where they were read along.
+            is_cut: Whether it came out of a list that may have cut its error.
         """
         self = cls.__new__(cls)
         self.__attrs_init__(
@@ -121,6 +127,7 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
             workflow=workflow,
             hints=type_hints,
             signals=signals,
+            is_cut=is_cut,
         )
         return self
 
@@ -171,6 +178,11 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
     def is_successful(self) -> bool:
         """Whether the execution has ended well."""
         return self.phase is WorkflowPhase.SUCCEEDED
+
+    @property
+    def error_truncated(self) -> bool:
+        """Whether the message of the error may be cut: lists give its first 100 bytes. A sync reads it whole."""
+        return self._is_cut
 
     @property
     def execution_url(self) -> str | None:
@@ -253,15 +265,19 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
         timeout: timedelta | float | None = None,
         poll_interval: timedelta | float | None = None,
         sync_nodes: bool = True,
+        *,
+        until: Until = "terminal",
     ) -> FlyteWorkflowExecution:
         """Return the execution when it has ended, well or not.
 
-        Polls read the status alone, with pauses that grow while nothing moves; nodes are read once, at the end.
+        All waits of a remote share their looks, which read the status alone; nodes are read once, at the end.
 
         Args:
             timeout: Seconds (or a timedelta) to wait at most, all told; None waits as long as it takes.
-            poll_interval: Seconds (or a timedelta) between two looks; None adapts to how the execution moves.
+            poll_interval: Seconds (or a timedelta) between two looks; None adapts to the age of the execution.
             sync_nodes: Whether the snapshot that is returned has its nodes and attempts.
+            until: What to wait for: ``"terminal"``, its end; ``"running"``, that it has started; or a function that
+                is given each new status, without nodes, and says whether the wait is over. An end ends each wait.
 
         Raises:
             WaitTimeoutError: It did not end in time; its ``execution`` is the last snapshot.
@@ -279,7 +295,36 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
             ```
         """
         remote = bound(self._remote, self.description, "wait")
-        return await remote.wait(self, timeout, poll_interval, sync_nodes)
+        return await remote.wait(self, timeout, poll_interval, sync_nodes, until=until)
+
+    def watch(
+        self,
+        timeout: timedelta | float | None = None,
+        poll_interval: timedelta | float | None = None,
+    ) -> AsyncGenerator[Event]:
+        """Yield what happens to the execution and to all that is below it, until it has ended.
+
+        What differs from this snapshot comes first. A phase that the execution or a part of it has left is never told
+        again, and the last event is the end of the execution. It looks when the next event is wanted and none is left:
+        who reads slowly gets what differs from what he saw last, without what came and went between.
+
+        Args:
+            timeout: Seconds (or a timedelta) to watch at most, all told; None watches as long as it takes.
+            poll_interval: Seconds (or a timedelta) between two looks; None adapts to how it moves.
+
+        Raises:
+            WaitTimeoutError: It did not end in time.
+            DetachedError: The snapshot knows no remote.
+            NotFoundError: The control plane does not know the execution.
+            ClosedError: The remote was closed.
+
+        Example:
+            ```python
+            async for event in execution.watch():
+                print(event)
+            ```
+        """
+        return bound(self._remote, self.description, "watch").watch(self, timeout, poll_interval)
 
     async def terminate(self, cause: str) -> None:
         """End the execution.
@@ -294,6 +339,51 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
             RPCError: The control plane could not be asked.
         """
         await bound(self._remote, self.description, "terminate").terminate(self, cause)
+
+    async def timeline(self) -> Timeline:
+        """Return where the time of the execution went.
+
+        Of an execution that has ended it is the server's own reckoning, one request. Where the server refuses that or
+        leaves out nodes, and for an execution that runs, it is made from the nodes and their attempts, which are read
+        as far as this snapshot does not hold them.
+
+        Raises:
+            DetachedError: The snapshot knows no remote, and its nodes were not read.
+            RPCError: The control plane could not be asked.
+            ClosedError: The remote is closed.
+
+        Example:
+            ```python
+            timeline = await execution.timeline()
+            print(timeline)
+            print(timeline.totals)  # operation to time, such as how long tasks waited to be set up
+            ```
+        """
+        if self._remote is None and self.has_nodes:
+            from flyte_remote_async.executions.spans import timeline_of
+
+            return timeline_of(self, datetime.now(UTC))
+        return await bound(self._remote, self.description, "read its timeline").timeline(self)
+
+    async def explain_failure(self) -> FailureReport | None:
+        """Return why the execution failed, timed out or was aborted; None for one that succeeded.
+
+        Only what is on the way to the first failure is read: the levels of nodes that failed, and the attempts of the
+        node that failed first.
+
+        Raises:
+            ExecutionNotDoneError: It has not ended yet.
+            DetachedError: The snapshot knows no remote.
+            RPCError: The control plane could not be asked.
+            ClosedError: The remote is closed.
+
+        Example:
+            ```python
+            if report := await execution.explain_failure():
+                print(report)
+            ```
+        """
+        return await bound(self._remote, self.description, "explain its failure").explain_failure(self)
 
     def diff(self, old: FlyteWorkflowExecution) -> tuple[Event, ...]:
         """Return what happened between an earlier snapshot of the execution and this one, in order.
@@ -337,20 +427,21 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
 
     def _record(self) -> tuple[Any, ...]:
         hints = dict(self._hints) if self._hints else None
-        return self._data, self._nodes is not None, self._workflow, hints, self._signals
+        return self._data, self._nodes is not None, self._workflow, hints, self._signals, self._is_cut
 
     def _parts(self) -> tuple[Part, ...]:
         return self._nodes or ()
 
     @classmethod
     def _assemble(cls, record: tuple[Any, ...], parts: Sequence[Any]) -> Self:
-        data, has_nodes, workflow, hints, signals = record
+        data, has_nodes, workflow, hints, signals, is_cut = record
         return cls.from_flyte_idl(
             parse(execution_pb2.Execution, data),
             type_hints=hints,
             nodes=tuple(parts) if has_nodes else None,
             workflow=workflow,
             signals=signals,
+            is_cut=is_cut,
         )
 
     def _to_dict(self, parts: list[dict[str, Any]]) -> dict[str, Any]:

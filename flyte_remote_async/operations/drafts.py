@@ -79,6 +79,7 @@ class ExecutionDraft:
     old: FlyteWorkflowExecution | None
     node: NodeDraft | None = None
     message: execution_pb2.Execution | None = None
+    is_cut: bool = False
     nodes: list[NodeDraft] | None = None
     data: ExecutionData | None = None
     # What was read of its signals; empty where no node may wait for one.
@@ -124,7 +125,12 @@ class ExecutionDraft:
         if self.snapshot is not None or self.message is None:
             return
         nodes = None if self.nodes is None else tuple(present(node.snapshot) for node in self.nodes)
-        settled = self.is_final and nodes is not None and all(node.covers(context.wanted) for node in nodes)
+        settled = (
+            self.is_final
+            and not self.is_cut
+            and nodes is not None
+            and all(node.covers(context.wanted) for node in nodes)
+        )
         self.snapshot = FlyteWorkflowExecution.from_flyte_idl(
             self.message,
             remote=context.remote,
@@ -134,6 +140,7 @@ class ExecutionDraft:
             workflow=context.workflows.get(self.workflow_id),
             data=self.data,
             signals=self._signals() if context.wanted.signals else None,
+            is_cut=self.is_cut,
         )
 
     def _signals(self) -> tuple[Signal, ...]:

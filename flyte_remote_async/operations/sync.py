@@ -77,7 +77,7 @@ async def sync(
         RPCError: The control plane could not be asked.
         ClientStateError: The remote is closed, or used from the wrong loop or process.
     """
-    if execution.is_done and (not sync_nodes or execution.covers(wanted)):
+    if execution.is_done and not execution.error_truncated and (not sync_nodes or execution.covers(wanted)):
         return execution
     if sync_nodes:
         return await Look(session, remote, wanted).at(execution)
@@ -103,19 +103,24 @@ class Look:
     _workflows: dict[Identifier, FlyteWorkflow | None] = attrs.field(factory=dict, init=False)
 
     async def at(
-        self, old: FlyteWorkflowExecution, message: execution_pb2.Execution | None = None
+        self,
+        old: FlyteWorkflowExecution,
+        message: execution_pb2.Execution | None = None,
+        *,
+        is_cut: bool = False,
     ) -> FlyteWorkflowExecution:
         """Return a new snapshot of an execution with its tree.
 
         Args:
             old: The snapshot before; what is settled in it is taken over.
             message: The execution as it is now, where it was just read; it is read when it is None.
+            is_cut: Whether a list may have cut the error of that.
 
         Raises:
             RPCError: The execution or a level below it could not be read, for a reason that is not a node's own.
             ClientStateError: The remote is closed, or used from the wrong loop or process.
         """
-        root = ExecutionDraft(old.id, old, message=message)
+        root = ExecutionDraft(old.id, old, message=message, is_cut=is_cut)
         async with task_group() as group:
             group.start_soon(self._read_execution, group, root)
         context = Context(self.remote, self.wanted, self._tasks, self._workflows)
@@ -133,7 +138,7 @@ class Look:
 
     async def _read_execution(self, group: TaskGroup, draft: ExecutionDraft) -> None:
         self._drafts.append(draft)
-        if draft.message is None and draft.old is not None and draft.old.is_done:
+        if draft.message is None and draft.old is not None and draft.old.is_done and not draft.old.error_truncated:
             draft.message = draft.old.to_flyte_idl()
         if draft.message is None:
             draft.message = await self._ask(draft.node, self.session.reader.execution, draft.id)

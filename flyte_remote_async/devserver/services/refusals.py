@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from flyteidl.admin import project_pb2
 from flyteidl.core import execution_pb2
-from google.protobuf.json_format import MessageToDict
 
 from flyte_remote_async.devserver.prototext import prototext
 from flyte_remote_async.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError, RPCError
@@ -37,7 +36,6 @@ __all__ = [
     "check_notifications",
     "check_place",
     "check_project",
-    "differences",
     "duplicate",
     "missing",
     "with_details",
@@ -219,21 +217,3 @@ def _value_problem(value: str) -> str:
             f"or '12345', regex used for validation is '({_LABEL_NAME.pattern})?')"
         )
     return ""
-
-
-def differences(old: Message, new: Message) -> str:
-    """Return where two messages differ: for each place its path, the old and the new, as Flyte tells it."""
-    sides = [MessageToDict(message, preserving_proto_field_name=True) for message in (old, new)]
-    return "\n".join(f"{path}:\n\t- {before} \n\t+ {after}" for path, before, after in _differences("", *sides))
-
-
-def _differences(path: str, old: Any, new: Any) -> list[tuple[str, Any, Any]]:
-    if old == new:
-        return []
-    if isinstance(old, dict) and isinstance(new, dict):
-        steps = [(key, old.get(key, "<nil>"), new.get(key, "<nil>")) for key in dict.fromkeys([*old, *new])]
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        steps = [(str(number), *pair) for number, pair in enumerate(zip(old, new, strict=True))]
-    else:
-        return [(path, old, new)]
-    return [found for step, before, after in steps for found in _differences(f"{path}/{step}", before, after)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import time
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Self
@@ -252,6 +253,12 @@ class Store(Writes[Awaitable[None]]):
         """Return the workflow that a dynamic node compiled, or None."""
         found = await self._get("dynamic_workflows", {"owner": rows.owner(*rows.node_key(identifier).values())})
         return None if found is None else node_execution_pb2.DynamicNodeWorkflowResponse.FromString(found)
+
+    async def get_last_run(self, identifier: identifier_pb2.Identifier) -> dt.datetime | None:
+        """Return when a scheduled launch plan was due last, or None."""
+        owner = rows.owner(*rows.entity_key(identifier).values())
+        found = await self._database.column(select("schedules", '"last_run"', {"owner": owner}))
+        return dt.datetime.fromisoformat(found[0]) if found else None
 
     async def page(self, query: Query, column: str = "message") -> list[bytes]:
         """Return one page of a list, as the bytes of its messages."""

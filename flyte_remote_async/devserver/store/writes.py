@@ -10,6 +10,7 @@ from flyte_remote_async.devserver.store.schema import TABLES
 from flyte_remote_async.devserver.store.sql import delete, insert, upsert
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Iterable, Sequence
 
     from flyteidl.admin import (
@@ -141,6 +142,11 @@ class Writes(abc.ABC, Generic[Written_co]):
         """Keep the workflow that a dynamic node compiled."""
         owner = rows.owner(*rows.node_key(identifier).values())
         return self._write([put("dynamic_workflows", {"owner": owner, "message": message.SerializeToString()})])
+
+    def put_last_run(self, identifier: identifier_pb2.Identifier, instant: dt.datetime) -> Written_co:
+        """Keep when a scheduled launch plan was due last."""
+        owner = rows.owner(*rows.entity_key(identifier).values())
+        return self._write([put("schedules", {"owner": owner, "last_run": instant.isoformat()})])
 
     def _put_data(self, key: Iterable[Any], **sides: Any) -> Written_co:
         given = {side: message.SerializeToString() for side, message in sides.items() if message is not None}
