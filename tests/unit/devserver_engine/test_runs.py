@@ -322,7 +322,7 @@ async def test_a_kind_of_node_that_the_engine_does_not_run(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize(
-    ("missing", "message"), [("workflow", "workflow p/d/made:v1"), ("plan", "launch plan p/d/made")]
+    ("missing", "message"), [("workflow", "workflow p/development/made:v1"), ("plan", "launch plan p/development/made")]
 )
 async def test_an_execution_of_what_is_not_there(rig: Rig, missing: str, message: str) -> None:
     work = made([])
@@ -337,7 +337,7 @@ async def test_an_execution_of_a_task_that_is_not_there(rig: Rig) -> None:
     work = made([])
     work.execution.spec.launch_plan.resource_type = identifier_pb2.TASK
     written = await rig.run(work.execution, work.inputs)
-    assert "task p/d/made:v1 is not in" in written.execution.closure.error.message
+    assert "task p/development/made:v1 is not in" in written.execution.closure.error.message
 
 
 async def test_a_fault_of_the_engine_fails_the_execution_and_nothing_else(
