@@ -59,6 +59,11 @@ async def child_of(rig: Rig, written: Written, node: str = "n0") -> Written:
     return await rig.read(execution)
 
 
+async def ended_child_of(rig: Rig, written: Written, node: str = "n0") -> Written:
+    await rig.engine.join(written.nodes[node].closure.workflow_node_metadata.executionId)
+    return await child_of(rig, written, node)
+
+
 def phase(written: Written) -> str:
     return WorkflowPhase(written.execution.closure.phase).name
 
@@ -189,10 +194,11 @@ async def test_an_abort_reaches_the_child(rig: Rig) -> None:
     await started.wait()
 
     await rig.engine.abort(parent.execution.id, "enough")
+    await rig.engine.join(parent.execution.id)
 
     written = await rig.read(parent.execution)
     assert (phase(written), written.phases()["n0"]) == ("ABORTED", "ABORTED")
-    below = await child_of(rig, written)
+    below = await ended_child_of(rig, written)
     assert phase(below) == "ABORTED"
     assert below.execution.closure.abort_metadata.cause == (
         "cascading abort as parent execution id [parent] aborted, reason [Workflow aborted.]"
@@ -218,7 +224,7 @@ async def test_a_failure_beside_it_reaches_the_child(rig: Rig, *, inside: bool, 
 
     written = await rig.run_made(parent)
 
-    below = await child_of(rig, written, "n0-0-n0" if inside else "n0")
+    below = await ended_child_of(rig, written, "n0-0-n0" if inside else "n0")
     assert below.execution.closure.abort_metadata.cause.endswith(f"reason [{reason}]")
 
 

@@ -50,7 +50,8 @@ async def run_array(
     items = _Items(run, level, node.array_node, record, inputs)
     if node.array_node.node.HasField("task_node"):
         return await _run_tasks(items, size)
-    await run.recorder.run_array(record, is_parent=True)
+    record.message.metadata.is_parent_node = True
+    await run.recorder.run_node(record)
     progress = await _run_items(node.array_node, size, items.run)
     if progress.has_failed:
         await run.recorder.abort_inside(record.place.node_id, _ABORT)
@@ -58,26 +59,21 @@ async def run_array(
 
 
 async def _run_tasks(items: _Items, size: int) -> Outcome:
-    run = items.run_of
+    run, record = items.run_of, items.record
     task = items.level.program.task(items.array.node.task_node.reference_id)
-    attempt = ArrayAttempt(run.platform.store, run.clock, items.record, task, size)
+    attempt = ArrayAttempt(run.platform.store, run.clock, record, task, size)
     await attempt.save(items.inputs)
-    await run.recorder.run_array(items.record, is_parent=False)
     program = items.level.program.with_task(item_template(task, items.array), cached_template(task))
     tasks = _TaskItems(items, attempt, program)
-    try:
-        async with run.parallelism:
-            await attempt.run()
-            progress = await _run_items(items.array, size, tasks.run)
-            if progress.has_failed:
-                await tasks.abort()
-        outcome = _outcome(progress, task)
-        await attempt.end(outcome)
-    except anyio.get_cancelled_exc_class():
-        with anyio.CancelScope(shield=True):
-            await tasks.abort()
-            await attempt.abort()
-        raise
+    record.on_abort = tasks.abort_all
+    await run.recorder.run_node(record)
+    await attempt.run()
+    progress = await _run_items(items.array, size, tasks.run)
+    if progress.has_failed:
+        await tasks.abort(_ABORT)
+    outcome = _outcome(progress, task)
+    await attempt.end(outcome)
+    record.on_abort = None
     return outcome
 
 
@@ -131,7 +127,7 @@ class _Items:
     async def run(self, index: int) -> Outcome:
         """Run one item and return how it ended."""
         node, level = self.item(index, self.level.program)
-        return await self.run_of.run_node(level, node, self.record.place.inside(node.id))
+        return await self.run_of.part().run_node(level, node, self.record.place.inside(node.id))
 
     def item(self, index: int, program: Program) -> tuple[workflow_pb2.Node, Level]:
         """Return the node of one item, and a workflow whose inputs are what it is given."""
@@ -168,9 +164,14 @@ class _TaskItems:
         recorder = ItemRecorder(self.attempt, run.clock, run.execution.id, index)
         self.recorders.append(recorder)
         node, level = self.items.item(index, self.program)
-        return await run.with_recorder(recorder).run_node(level, node, self.items.record.place.item(index))
+        return await run.part(recorder).run_node(level, node, self.items.record.place.item(index))
 
-    async def abort(self) -> None:
-        """Write what has not ended as ABORTED."""
+    async def abort(self, reason: str) -> None:
+        """Write the items that have not ended as ABORTED."""
         for recorder in self.recorders:
-            await recorder.abort_inside("", _ABORT)
+            await recorder.abort_inside("", reason)
+
+    async def abort_all(self, reason: str) -> None:
+        """Write the items that have not ended as ABORTED, and the array's attempt with them."""
+        await self.abort(reason)
+        await self.attempt.abort()
