@@ -60,6 +60,7 @@ def _call(
         checkpoint_uri=attempt.checkpoint_uri,
         previous_checkpoint_uri=attempt.previous_checkpoint_uri,
         interruptible=record.interruptible,
+        index=place.index,
         environment=run.settings.environment,
     )
 
