@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.conformance.client import fresh, integers
-from tests.conformance.entities import echo_template, register
+from tests.conformance.entities import echo_template, register, task_node
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +88,9 @@ def test_a_request_that_is_not_complete(
 ) -> None:
     request = {**wide.flyte.place, "name": "$new", "spec": {"launch_plan": wide.plan}, "inputs": {"literals": ONE}}
     request |= change
-    refuses("CreateExecution", {key: value for key, value in request.items() if value is not None}, INVALID, details)
+    if change.get("spec", ...) is None:
+        del request["spec"]
+    refuses("CreateExecution", request, INVALID, details)
 
 
 @pytest.mark.parametrize("field", ["project", "domain", "name", "version"])
@@ -293,7 +295,5 @@ def test_a_concurrency_policy_skips(flyte: Flyte, gated: Registered, refuses: Ca
 def test_a_task_of_another_type_is_taken(flyte: Flyte, words: dict[str, str]) -> None:
     task = flyte.entity("TASK", f"conformance.{words['new']}", "1")
     flyte("CreateTask", id=task, spec={"template": echo_template(task, type="nobody-knows-it")})
-    node = {"id": "n0", "metadata": {"name": "n0"}, "inputs": [], "task_node": {"reference_id": task}}
-    node["inputs"] = [{"var": "a", "binding": {"promise": {"node_id": "start-node", "var": "a"}}}]
-    unknown = register(flyte, task, [node])
+    unknown = register(flyte, task, [task_node("n0", task)])
     assert flyte.execution(flyte.execute(unknown.plan, ONE))["spec"]["launch_plan"] == unknown.plan
