@@ -113,10 +113,11 @@ def seconds_text(time: timedelta | None, *, lasts: bool = False) -> str:
     if time is None:
         return ""
     seconds = max(time.total_seconds(), 0.0)
-    if seconds < _MINUTE:
+    whole, minutes = round(seconds), round(seconds / _MINUTE)
+    if round(seconds, 2) < _MINUTE:
         text = f"{seconds:.2f} s"
-    elif seconds < _HOUR:
-        text = f"{seconds // _MINUTE:.0f} min {seconds % _MINUTE:02.0f} s"
+    elif whole < _HOUR:
+        text = f"{whole // _MINUTE} min {whole % _MINUTE:02} s"
     else:
-        text = f"{seconds // _HOUR:.0f} h {seconds % _HOUR // _MINUTE:02.0f} min"
+        text = f"{minutes // _MINUTE} h {minutes % _MINUTE:02} min"
     return text + (" …" if lasts else "")
