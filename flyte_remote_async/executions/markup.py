@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime, timedelta
 
+    from flyte_remote_async.models.outcomes import ExecutionError
+
 __all__ = [
     "COLOURS",
     "DIM",
@@ -22,6 +24,7 @@ __all__ = [
     "element",
     "framed",
     "indented",
+    "last_line",
     "moment_text",
     "seconds_text",
     "table",
@@ -93,6 +96,12 @@ def cut(text: str, length: int) -> str:
     """Return a text of one line, cut to a length."""
     line = " ".join(text.split())
     return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def last_line(error: ExecutionError) -> str:
+    """Return an error in one line: its code, and the last line of its message, which is what a trace leads to."""
+    found = [line.strip() for line in error.message.splitlines() if line.strip()]
+    return ": ".join(filter(None, (error.code, found[-1] if found else ""))) or "no details were given"
 
 
 def moment_text(at: datetime | None) -> str:

@@ -307,6 +307,52 @@ def test_a_path_may_be_very_long() -> None:
     checked(report._repr_html_())
 
 
+# --- outlines -------------------------------------------------------------------------------------------------------
+
+
+def test_a_snapshot_shows_its_tree_as_text_on_a_console_and_as_html() -> None:
+    child = node_of(NodePhase.RUNNING, node_id=HOSTILE, attempts=(attempt_of(), attempt_of(number=1)))
+    parent = node_of(NodePhase.RUNNING, node_id="sub", is_parent=True, nodes=(child,))
+    execution = execution_of(WorkflowPhase.ABORTED, nodes=[parent, node_of(node_id="n9")], cause="<b>stop")
+    text = execution.tree().splitlines()
+    assert [line[: len(HOSTILE) + 8].rstrip() for line in text] == ["e0", "├── sub", f"│   └── {HOSTILE}", "└── n9"]
+    assert text[0].endswith("<b>stop")
+    assert text[2].endswith("2 attempts")
+    assert parent.tree().splitlines()[1].startswith(f"└── {HOSTILE}")
+    shown = printed(execution)
+    for words in ("sub", "RUNNING", "2 attempts", "<b>stop"):
+        assert words in shown
+    page = execution._repr_html_()
+    checked(page)
+    assert "<script" not in page
+    assert "<b>stop" not in page
+    assert "2 attempts" in page
+
+
+def test_an_attempt_shows_its_reason_and_its_error() -> None:
+    message: Any = attempt_of(TaskPhase.FAILED, error=True).to_flyte_idl()
+    message.closure.reason = "ImagePullBackOff"
+    attempt = type(attempt_of()).from_flyte_idl(message)
+    assert attempt.tree() == "attempt 0  t  FAILED    ImagePullBackOff"
+    assert "three is not four" in attempt._repr_html_()
+    assert "ImagePullBackOff" in printed(attempt)
+
+
+def test_nodes_that_were_not_read_are_said_to_be() -> None:
+    assert "nodes were not read" in execution_of()._repr_html_()
+    assert "nodes were not read" not in execution_of(nodes=[])._repr_html_()
+
+
+def test_a_page_has_so_many_entries() -> None:
+    wide = execution_of(nodes=[node_of(node_id=f"n{number}") for number in range(1000)])
+    page = wide._repr_html_()
+    checked(page)
+    assert ">n398<" in page
+    assert ">n399<" not in page
+    assert "… and 601 more" in page
+    assert len(wide.tree().splitlines()) == 1001
+
+
 # --- words ----------------------------------------------------------------------------------------------------------
 
 
