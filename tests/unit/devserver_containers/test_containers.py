@@ -7,13 +7,13 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
 import attrs
 import pytest
-from flyteidl.core import dynamic_job_pb2, errors_pb2, execution_pb2, literals_pb2, tasks_pb2
+from flyteidl.core import dynamic_job_pb2, errors_pb2, execution_pb2, literals_pb2, tasks_pb2, types_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from flyte_remote_async.devserver.runners.containers import ContainerOptions, ContainerRunner
@@ -34,7 +34,7 @@ LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="childre
 
 def declaring(asked: TaskCall) -> TaskCall:
     """Say that the task has an output."""
-    asked.task.interface.outputs.variables["o0"].type.simple = 1
+    asked.task.interface.outputs.variables["o0"].type.simple = types_pb2.INTEGER
     return asked
 
 
@@ -132,7 +132,7 @@ async def test_the_primary_container_of_a_pod_is_run(runner: ContainerRunner, da
     asked = call()
     asked.task.ClearField("container")
     assert not runner.takes(asked.task)
-    containers = [
+    containers: list[Any] = [
         {"name": "other", "command": ["false"]},
         {"name": "main", "command": [sys.executable, "-c"], "args": [TELL], "env": [{"name": "POD", "value": "x"}]},
     ]

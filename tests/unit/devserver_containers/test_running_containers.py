@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 import httpx
 import pytest
-from flyteidl.core import execution_pb2, identifier_pb2, literals_pb2, tasks_pb2
+from flyteidl.core import execution_pb2, identifier_pb2, literals_pb2, tasks_pb2, types_pb2
 
 from flyte_remote_async.devserver import DevServer
 from flyte_remote_async.errors import MissingExtraError, NotFoundError
 from tests.support.containers import WRITE
+from tests.support.eventually import eventually_so
 from tests.support.raw import Asking
-
-if TYPE_CHECKING:
-    from flyteidl.admin import execution_pb2 as admin_pb2
 
 pytestmark = pytest.mark.anyio
 
@@ -30,10 +28,11 @@ async def launched(ask: Asking, code: str, *arguments: str, retries: int = 0) ->
     """Register a task that runs Python code, start it, and return the name of its execution."""
     identity = identifier_pb2.Identifier(resource_type=identifier_pb2.TASK, **PLACE, name="t", version="v")
     task = tasks_pb2.TaskTemplate(id=identity, type="python-task")
-    task.metadata.runtime.type, task.metadata.runtime.version = 1, "1"
+    task.metadata.runtime.type = tasks_pb2.RuntimeMetadata.FLYTE_SDK
+    task.metadata.runtime.version = "1"
     task.metadata.retries.retries = retries
     task.interface.inputs.SetInParent()
-    task.interface.outputs.variables["o0"].type.simple = 1
+    task.interface.outputs.variables["o0"].type.simple = types_pb2.INTEGER
     task.container.image = "image"
     task.container.args.extend([sys.executable, "-c", code, *arguments])
     await ask("CreateTask", id=identity, spec={"template": task})
@@ -41,7 +40,7 @@ async def launched(ask: Asking, code: str, *arguments: str, retries: int = 0) ->
     return created.id
 
 
-async def ended(ask: Asking, run: Any) -> admin_pb2.Execution:
+async def ended(ask: Asking, run: Any) -> Any:
     with anyio.fail_after(30):
         while True:
             execution = await ask("GetExecution", id=run)
@@ -85,11 +84,12 @@ async def test_an_aborted_execution_ends_its_process() -> None:
     async with DevServer(run_containers=True) as dev, httpx.AsyncClient() as http:
         ask = Asking(dev.transport())
         run = await launched(ask, "import time; print('up', flush=True); time.sleep(300)")
-        with anyio.fail_after(30):
-            while not (found := await attempts(ask, run)) or not found[0].closure.logs:
-                await anyio.sleep(0.01)
-            while (await http.get(found[0].closure.logs[0].uri)).text != "up\n":
-                await anyio.sleep(0.01)
+
+        async def is_up() -> bool:
+            logs = [log for attempt in await attempts(ask, run) for log in attempt.closure.logs]
+            return bool(logs) and (await http.get(logs[0].uri)).text == "up\n"
+
+        await eventually_so(is_up)
         await ask("TerminateExecution", id=run, cause="enough")
         assert (await ended(ask, run)).closure.phase == PHASE.ABORTED
         assert not dev._open_data().logs._live
@@ -99,9 +99,11 @@ async def test_a_server_that_is_closed_ends_its_processes() -> None:
     async with DevServer(run_containers=True) as dev:
         ask = Asking(dev.transport())
         run = await launched(ask, "import time; time.sleep(300)")
-        with anyio.fail_after(30):
-            while not await attempts(ask, run):
-                await anyio.sleep(0.01)
+
+        async def has_begun() -> bool:
+            return bool(await attempts(ask, run))
+
+        await eventually_so(has_begun)
         logs = dev._open_data().logs
     assert not logs._live
 
