@@ -16,9 +16,9 @@ from tests.support.made_tasks import INT, INTS, STAND_INS, STR, TASKS, identifie
 from tests.support.made_workflows import integer
 
 if TYPE_CHECKING:
-    from flyteidl.admin import task_pb2
     from collections.abc import Iterator, Mapping
 
+    from flyteidl.admin import task_pb2
     from google.protobuf.message import Message
 
     from flyte_remote_async.transport.base import Method
