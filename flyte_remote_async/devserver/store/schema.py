@@ -199,6 +199,7 @@ _TABLES: Final = (
         extra=dict.fromkeys(("inputs", "outputs", "dynamic_workflow", "user_inputs"), "BLOB"),
     ),
     Table("dynamic_workflows", {}, key=("owner",)),
+    Table("schedules", {}, key=("owner",), extra={"last_run": "TEXT NOT NULL"}),
     # The catalog: what cached tasks gave.
     Table("datasets", {}, key=("owner",)),
     Table("artifacts", {}, key=("owner",)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import time
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Self
@@ -24,7 +25,7 @@ from flyte_remote_async.devserver.store import rows
 from flyte_remote_async.devserver.store.artifacts import Artifacts
 from flyte_remote_async.devserver.store.database import Database
 from flyte_remote_async.devserver.store.sql import insert, select
-from flyte_remote_async.devserver.store.writes import Writes, execution_statements
+from flyte_remote_async.devserver.store.writes import Writes, put
 
 if TYPE_CHECKING:
     import sqlite3
@@ -100,6 +101,11 @@ class Store(Writes[Awaitable[None]]):
         """
         return cls(await Database.open(None if path is None else str(path)), clock)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being read or written."""
+        return self._database.is_idle
+
     async def aclose(self) -> None:
         """Close the store. Closing twice is fine."""
         await self._database.aclose()
@@ -145,7 +151,8 @@ class Store(Writes[Awaitable[None]]):
 
         Args:
             identifier: Which execution.
-            change: Changes the message in place, in a worker thread. When it raises, the execution stays as it was.
+            change: Changes the message in place, in a worker thread, and not its labels. When it raises, the execution
+                stays as it was.
 
         Returns:
             The execution as it is now; None where there is none.
@@ -159,8 +166,8 @@ class Store(Writes[Awaitable[None]]):
             message = execution_pb2.Execution.FromString(row[0])
             change(message)
             now = self._clock()
-            for statement in execution_statements(message, now, updated_at=now):
-                connection.execute(statement.sql, statement.values)
+            statement = put("executions", rows.execution(message, now) | {"updated_at": now})
+            connection.execute(statement.sql, statement.values)
             return message
 
         return await self._database.run(work)
@@ -252,6 +259,12 @@ class Store(Writes[Awaitable[None]]):
         """Return the workflow that a dynamic node compiled, or None."""
         found = await self._get("dynamic_workflows", {"owner": rows.owner(*rows.node_key(identifier).values())})
         return None if found is None else node_execution_pb2.DynamicNodeWorkflowResponse.FromString(found)
+
+    async def get_last_run(self, identifier: identifier_pb2.Identifier) -> dt.datetime | None:
+        """Return when a scheduled launch plan was due last, or None."""
+        owner = rows.owner(*rows.entity_key(identifier).values())
+        found = await self._database.column(select("schedules", '"last_run"', {"owner": owner}))
+        return dt.datetime.fromisoformat(found[0]) if found else None
 
     async def page(self, query: Query, column: str = "message") -> list[bytes]:
         """Return one page of a list, as the bytes of its messages."""

@@ -10,6 +10,7 @@ from flyte_remote_async.devserver.store.schema import TABLES
 from flyte_remote_async.devserver.store.sql import delete, insert, upsert
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Iterable, Sequence
 
     from flyteidl.admin import (
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from flyte_remote_async.devserver.store.sql import Statement
 
-__all__ = ["Writes", "execution_statements", "put"]
+__all__ = ["Writes", "put"]
 
 Written_co = TypeVar("Written_co", covariant=True)
 
@@ -46,7 +47,14 @@ class Writes(abc.ABC, Generic[Written_co]):
 
     def put_execution(self, message: execution_pb2.Execution) -> Written_co:
         """Insert or replace an execution. Its labels become something to filter by."""
-        return self._write(execution_statements(message, self._clock()))
+        now = self._clock()
+        return self._write(
+            [
+                put("executions", rows.execution(message, now)),
+                delete("execution_tags", rows.execution_key(message.id)),
+                *(insert("execution_tags", row) for row in rows.tags(message, now)),
+            ]
+        )
 
     def put_node(self, message: node_execution_pb2.NodeExecution, parent_id: str = "") -> Written_co:
         """Insert or replace a node execution.
@@ -142,6 +150,11 @@ class Writes(abc.ABC, Generic[Written_co]):
         owner = rows.owner(*rows.node_key(identifier).values())
         return self._write([put("dynamic_workflows", {"owner": owner, "message": message.SerializeToString()})])
 
+    def put_last_run(self, identifier: identifier_pb2.Identifier, instant: dt.datetime) -> Written_co:
+        """Keep when a scheduled launch plan was due last."""
+        owner = rows.owner(*rows.entity_key(identifier).values())
+        return self._write([put("schedules", {"owner": owner, "last_run": instant.isoformat()})])
+
     def _put_data(self, key: Iterable[Any], **sides: Any) -> Written_co:
         given = {side: message.SerializeToString() for side, message in sides.items() if message is not None}
         return self._write([put("data", {"owner": rows.owner(*key), **given})])
@@ -150,12 +163,3 @@ class Writes(abc.ABC, Generic[Written_co]):
 def put(table: str, row: rows.Row) -> Statement:
     """Return the write of one row."""
     return upsert(table, TABLES[table].key, row)
-
-
-def execution_statements(message: execution_pb2.Execution, now: int, **columns: Any) -> list[Statement]:
-    """Return the writes of an execution, its labels included."""
-    return [
-        put("executions", rows.execution(message, now) | columns),
-        delete("execution_tags", rows.execution_key(message.id)),
-        *(insert("execution_tags", row) for row in rows.tags(message, now)),
-    ]

@@ -61,6 +61,7 @@ async def run_dynamic(
     await run.recorder.run_dynamic(record, closure, f"{record.place.output_prefix(attempt)}/futures.pb")
     program = Program(closure)
     level = Level(program, program.main, record.place, attempt, _ABORT)
+    record.release()
     outcome = await run.run_level(level, literals_pb2.LiteralMap())
     if outcome.error is None and record.attempt is not None:
         # The outputs of the node and of its attempt are one file.
@@ -124,9 +125,12 @@ async def _launch_plan(store: Store, identifier: identifier_pb2.Identifier) -> l
     found = await store.get_launch_plan(identifier)
     if found is None:
         name = f"{identifier.project}:{identifier.domain}:{identifier.name}:{identifier.version}"
+        asked = identifier_pb2.Identifier()
+        asked.CopyFrom(identifier)
+        asked.ClearField("resource_type")
         raise _BuildError(
             f"[User] incorrectly specified launchplan {name}, caused by: [NotFound] No launch plan retrieved from "
             "Admin, caused by: rpc error: code = NotFound desc = missing entity of type LAUNCH_PLAN with identifier "
-            f"{prototext(identifier)}"
+            f"{prototext(asked)}"
         )
     return found
