@@ -28,9 +28,14 @@ from flyte_remote_async.errors import (
 )
 from flyte_remote_async.executions.node import evidence_of
 from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
-from flyte_remote_async.models.identifiers import Identifier, NodeExecutionIdentifier, WorkflowExecutionIdentifier
+from flyte_remote_async.models.identifiers import (
+    Identifier,
+    NodeExecutionIdentifier,
+    TaskExecutionIdentifier,
+    WorkflowExecutionIdentifier,
+)
 from flyte_remote_async.models.message import canonical_bytes
-from flyte_remote_async.models.phases import NodePhase
+from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
 from flyte_remote_async.operations.drafts import Context, ExecutionDraft, NodeDraft, present
 from flyte_remote_async.operations.session import READS_AT_ONCE
 from flyte_remote_async.operations.tasks import task_group
@@ -41,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from anyio.abc import TaskGroup
-    from flyteidl.admin import execution_pb2, node_execution_pb2
+    from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
 
     from flyte_remote_async.entities import FlyteTask, FlyteWorkflow
     from flyte_remote_async.executions.binding import Remote
@@ -164,6 +169,8 @@ class Look:
             draft.message = await self._ask(draft.node, self.session.reader.execution, draft.id)
             if draft.message is None:
                 return
+        if draft.old is not None and _goes_back(draft.old.phase, WorkflowPhase(draft.message.closure.phase)):
+            draft.message = draft.old.to_flyte_idl()
         if draft.is_final and draft.old is not None and draft.old.covers(self.wanted):
             draft.snapshot = draft.old
             return
@@ -281,9 +288,10 @@ class Look:
         self._readers -= 1
 
     async def _read_attempts(self, group: TaskGroup, draft: NodeDraft) -> None:
-        draft.attempts = await self._ask(
+        found = await self._ask(
             draft, self.session.reader.attempts, NodeExecutionIdentifier.from_flyte_idl(draft.message.id)
         )
+        draft.attempts = None if found is None else _without_lag(found, draft.old)
         if self.wanted.definitions and draft.attempts:
             for id in {Identifier.from_flyte_idl(attempt.id.task_id) for attempt in draft.attempts}:
                 group.start_soon(self._read_task, id)
@@ -346,8 +354,23 @@ class Look:
             return None
 
 
+def _goes_back(before: WorkflowPhase | NodePhase | TaskPhase, after: WorkflowPhase | NodePhase | TaskPhase) -> bool:
+    """Whether an answer comes from a replica that lags behind: no part goes back to a phase that it has left."""
+    return after != before and not is_forward(before, after)
+
+
 def _says_nothing_new(message: node_execution_pb2.NodeExecution, old: FlyteNodeExecution) -> bool:
-    # A node does not go back: a row that says so comes from a replica that lags behind.
-    phase = NodePhase(message.closure.phase)
-    lags = phase != old.phase and not is_forward(old.phase, phase)
+    lags = _goes_back(old.phase, NodePhase(message.closure.phase))
     return lags or canonical_bytes(message) == old.serialize_to_string()
+
+
+def _without_lag(
+    found: list[task_execution_pb2.TaskExecution], old: FlyteNodeExecution | None
+) -> list[task_execution_pb2.TaskExecution]:
+    before = {one.id: one for one in old.task_executions} if old is not None and old.has_attempts else {}
+    attempts = []
+    for message in found:
+        known = before.get(TaskExecutionIdentifier.from_flyte_idl(message.id)) if before else None
+        lags = known is not None and _goes_back(known.phase, TaskPhase(message.closure.phase))
+        attempts.append(known.to_flyte_idl() if lags and known is not None else message)
+    return attempts
