@@ -86,6 +86,12 @@ def _add_dev(dev: argparse.ArgumentParser) -> None:
         "--port", metavar="N", type=_port, default=30080, help="for gRPC; 0 takes a free one; default: %(default)s"
     )
     where.add_argument(
+        "--http-port",
+        metavar="N",
+        type=_port,
+        help="for signed URLs, S3 and the page; 0 takes a free one; default: the one after --port",
+    )
+    where.add_argument(
         "--host",
         metavar="ADDRESS",
         default="127.0.0.1",

@@ -11,6 +11,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from flyte_remote_async import FlyteRemote
@@ -34,7 +35,7 @@ def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
         line = process.stdout.readline()
         assert line.startswith("ready: "), process.communicate()
         try:
-            yield process, line.split()[-1]
+            yield process, line.split()[4].rstrip(",")
         finally:
             process.kill()
 
@@ -61,7 +62,9 @@ def test_it_serves_until_it_is_told_to_stop(number: signal.Signals, code: int, t
     ready = tmp_path / "ready.json"
     with running("--import", RECORDED, "--ready-file", str(ready)) as (process, endpoint):
         assert executions(endpoint) == 36
-        assert json.loads(ready.read_text()) == {"endpoint": endpoint, "pid": process.pid}
+        facts = json.loads(ready.read_text())
+        assert (facts["endpoint"], facts["pid"]) == (endpoint, process.pid)
+        assert httpx.get(f"{facts['http']}/no-such-bucket/key").status_code in {403, 404}
         returned, out, err = stop(process, number)
     assert (returned, err) == (code, "")
     assert "in memory" in out
@@ -70,11 +73,13 @@ def test_it_serves_until_it_is_told_to_stop(number: signal.Signals, code: int, t
 
 def test_the_configuration_that_it_prints_leads_to_it(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
-    with running("--import", RECORDED) as (process, endpoint):
+    with running("--http-port", "0") as (process, endpoint):
         _, out, _ = stop(process)
     file.write_text(out[out.index("# For") :])
     config = Config.load(file=file, env={})
     assert (config.endpoint, config.insecure) == (f"dns:///{endpoint}", True)
+    assert config.storage.s3_endpoint is not None
+    assert config.storage.s3_endpoint.startswith("http://127.0.0.1:")
 
 
 def test_the_state_survives(tmp_path: Path) -> None:
@@ -102,7 +107,7 @@ def test_a_port_in_use_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         assert refused(capsys, "--port", str(port)) == (
             f"flyte-remote: cannot listen on 127.0.0.1:{port}: Address already in use\n"
         )
-    assert "cannot listen on no.such.host.invalid:1" in refused(capsys, "--host", "no.such.host.invalid", "--port", "1")
+    assert "cannot listen on no.such.host.invalid:" in refused(capsys, "--host", "no.such.host.invalid", "--port", "1")
 
 
 def test_two_servers_on_one_state_are_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
