@@ -78,24 +78,26 @@ def label_value(name: str) -> str:
     return re.sub(r"[^-a-z0-9]+", "-", name.lower())[:_LABEL_LIMIT].strip("-")
 
 
-def raw_output_prefix(name: str) -> str:
+def raw_output_prefix(name: str, base: str = "") -> str:
     """Return the folder for the files, directories and tables that an attempt makes.
 
     Args:
         name: The generated name of the attempt.
+        base: Where the execution wants them; empty for the usual place.
     """
     shard = _fnv1a(name) % len(_SHARD) ** 2
     first, second = divmod(shard, len(_SHARD))
-    return f"{BUCKET}/data/{_SHARD[first]}{_SHARD[second]}/{name}"
+    return f"{base.rstrip('/') or f'{BUCKET}/data'}/{_SHARD[first]}{_SHARD[second]}/{name}"
 
 
-def checkpoint_uri(name: str) -> str:
+def checkpoint_uri(name: str, base: str = "") -> str:
     """Return where an attempt keeps its checkpoints.
 
     Args:
         name: The generated name of the attempt.
+        base: Where the execution wants raw data; empty for the usual place.
     """
-    return f"{raw_output_prefix(name)}/_flytecheckpoints"
+    return f"{raw_output_prefix(name, base)}/_flytecheckpoints"
 
 
 def log_uri(namespace: str, name: str) -> str:

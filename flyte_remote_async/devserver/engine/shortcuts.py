@@ -26,12 +26,13 @@ _NODE: Final = core_execution_pb2.NodeExecution
 _RECOVERABLE: Final = frozenset({_NODE.SUCCEEDED, _NODE.RECOVERED})
 
 
-async def recovered_outcome(run: Run, node: workflow_pb2.Node, record: NodeRecord) -> Outcome | None:
+async def recovered_outcome(run: Run, record: NodeRecord) -> Outcome | None:
     """Return how a node ends that the execution recovers from another one, or None.
+
+    A task that did not succeed there begins with the checkpoints that it left.
 
     Args:
         run: The execution.
-        node: The node.
         record: Its record, not yet written.
     """
     metadata = run.execution.spec.metadata
@@ -42,12 +43,15 @@ async def recovered_outcome(run: Run, node: workflow_pb2.Node, record: NodeRecor
         node_id=record.place.node_id, execution_id=metadata.reference_execution
     )
     original = await store.get_node(original_id)
-    if original is None or original.closure.phase not in _RECOVERABLE:
+    if original is None:
+        return None
+    if original.closure.phase not in _RECOVERABLE:
+        record.previous_checkpoint_uri = original.closure.task_node_metadata.checkpoint_uri
         return None
     data = await store.get_node_data(original_id)
-    record.recover(original, is_parent=node.workflow_node.HasField("sub_workflow_ref"))
+    record.recover(original)
     await store.put_node_data(record.message.id, inputs=data.inputs, dynamic_workflow=data.dynamic_workflow)
-    return Outcome(data.outputs)
+    return Outcome(data.outputs, phase=_NODE.RECOVERED)
 
 
 async def cached_outcome(

@@ -61,6 +61,7 @@ async def run_dynamic(
     await run.recorder.run_dynamic(record, closure, f"{record.place.output_prefix(attempt)}/futures.pb")
     program = Program(closure)
     level = Level(program, program.main, record.place, attempt, _ABORT)
+    record.release()
     outcome = await run.run_level(level, literals_pb2.LiteralMap())
     if outcome.error is None and record.attempt is not None:
         # The outputs of the node and of its attempt are one file.
