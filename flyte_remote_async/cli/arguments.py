@@ -107,6 +107,11 @@ def _add_dev(dev: argparse.ArgumentParser) -> None:
         help="read entities and executions of another control plane (JSON lines, gzipped or not)",
     )
     dev.add_argument(
+        "--run-containers",
+        action="store_true",
+        help="run the commands of tasks as processes of this machine, as this user: whoever reaches the port runs code",
+    )
+    dev.add_argument(
         "--ready-file",
         metavar="PATH",
         type=Path,

@@ -47,7 +47,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _serve(arguments: argparse.Namespace) -> int:
-    dev = DevServer(host=arguments.host, port=arguments.port, http_port=arguments.http_port, state=arguments.state)
+    dev = DevServer(
+        host=arguments.host,
+        port=arguments.port,
+        http_port=arguments.http_port,
+        state=arguments.state,
+        run_containers=arguments.run_containers,
+    )
     try:
         stopped = _stop_signals()
         async with dev:

@@ -47,7 +47,7 @@ def files() -> Iterator[tuple[str, str]]:
 def test_every_block_of_the_page_is_a_file_or_is_run_with_the_others() -> None:
     names = [name for name, _ in files()]
     assert len(names) == len(set(names)) == len(FENCES.findall(PAGE.read_text()))
-    assert len([name for name in names if name.startswith("test_")]) == 4
+    assert len([name for name in names if name.startswith("test_")]) == 5
 
 
 @pytest.mark.parametrize("mode", MODES)
