@@ -120,6 +120,7 @@ class Place:
         parent_id: The unique id of the node that it is inside of; empty at the top level.
         retry_group: The attempt of the parent that it belongs to; empty at the top level.
         data_dir: The folder of its inputs; outputs are in a folder of it for each attempt.
+        index: For an item of an array node: its place in the array; else None.
     """
 
     node_id: str
@@ -127,6 +128,7 @@ class Place:
     parent_id: str
     retry_group: str
     data_dir: str
+    index: int | None = None
 
     @classmethod
     def at_top(cls, root: str, spec_id: str) -> Place:
@@ -148,6 +150,15 @@ class Place:
         node_id = fixed_length_id(f"{self.node_id}-{attempt}-{spec_id}", _NODE_ID_LIMIT)
         return Place(node_id, spec_id, self.node_id, str(attempt), f"{self.data_dir}/{attempt}/{spec_id}")
 
+    def item(self, index: int) -> Place:
+        """Return the place of an item of this node, an array: its inputs are part of the array's.
+
+        Args:
+            index: Its place in the array.
+        """
+        inner = self.inside(f"n{index}")
+        return Place(inner.node_id, inner.spec_id, self.node_id, "0", self.data_dir, index)
+
     @property
     def inputs_uri(self) -> str:
         """Where the inputs lie."""
@@ -155,6 +166,8 @@ class Place:
 
     def output_prefix(self, attempt: int = 0) -> str:
         """Return the folder that an attempt writes its outputs, errors and decks to."""
+        if self.index is not None:
+            return f"{self.data_dir}/0/{self.index}/{attempt}"
         return f"{self.data_dir}/{attempt}"
 
     def outputs_uri(self, attempt: int = 0) -> str:

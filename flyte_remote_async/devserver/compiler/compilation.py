@@ -54,6 +54,7 @@ def compile_workflow(
         tasks={prototext(task.id): task for task in own_tasks},
         launch_plans={prototext(plan.id): plan for plan in launch_plans},
         templates=known,
+        faceless=frozenset(key for key, each in known.items() if not each.HasField("interface")),
     )
     primary = _copy(template)
     used = workflows_within(primary, known)

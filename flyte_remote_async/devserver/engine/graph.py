@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
@@ -103,6 +104,7 @@ class Program:
     def __init__(self, closure: compiler_pb2.CompiledWorkflowClosure) -> None:
         self.main = Graph.of(closure.primary)
         self._tasks = {_key(task.template.id): task.template for task in closure.tasks}
+        self._cached_as: dict[_Key, tasks_pb2.TaskTemplate] = {}
         self._workflows = {_key(compiled.template.id): compiled for compiled in closure.sub_workflows}
 
     def task(self, entity: identifier_pb2.Identifier) -> tasks_pb2.TaskTemplate:
@@ -112,6 +114,30 @@ class Program:
             LookupError: The closure does not have it.
         """
         return _find(self._tasks, entity)
+
+    def cached_as(self, entity: identifier_pb2.Identifier) -> tasks_pb2.TaskTemplate:
+        """Return a task with the interface that its cache counts.
+
+        Raises:
+            LookupError: The closure does not have it.
+        """
+        return self._cached_as.get(_key(entity)) or self.task(entity)
+
+    def with_task(self, template: tasks_pb2.TaskTemplate, cached_as: tasks_pb2.TaskTemplate) -> Program:
+        """Return a program that has another task in place of one of these.
+
+        Args:
+            template: The task.
+            cached_as: The task with the interface that its cache counts.
+        """
+        program = copy.copy(self)
+        program.replace_task(template, cached_as)
+        return program
+
+    def replace_task(self, template: tasks_pb2.TaskTemplate, cached_as: tasks_pb2.TaskTemplate) -> None:
+        """Have another task in place of one of these; see :meth:`with_task`."""
+        self._tasks = self._tasks | {_key(template.id): template}
+        self._cached_as = self._cached_as | {_key(template.id): cached_as}
 
     def subworkflow(self, entity: identifier_pb2.Identifier) -> Graph:
         """Return the graph of a subworkflow of the closure.

@@ -91,6 +91,16 @@ class Recorder:
             together.put_node_data(record.message.id, inputs=inputs)
             self._tell_parent(record, together)
 
+    async def keep_data(
+        self,
+        record: NodeRecord,
+        inputs: literals_pb2.LiteralMap,
+        dynamic_workflow: node_execution_pb2.DynamicWorkflowNodeMetadata | None = None,
+    ) -> None:
+        """Write the inputs of a node that will not be queued, and the workflow that it made before."""
+        async with self._writing() as together:
+            together.put_node_data(record.message.id, inputs=inputs, dynamic_workflow=dynamic_workflow)
+
     def _tell_parent(self, record: NodeRecord, together: Transaction) -> None:
         # Flyte counts a branch as a parent once it has a child.
         parent = self._live.get(record.place.parent_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -117,6 +118,17 @@ class Run:
     def runner(self, task: tasks_pb2.TaskTemplate) -> TaskRunner | None:
         """Return what runs a task, or None where nothing does."""
         return self.platform.runner(task)
+
+    def part(self, recorder: Recorder | None = None) -> Run:
+        """Return a part of this execution whose nodes do not count for ``max_parallelism``.
+
+        Args:
+            recorder: Where to write what happens in it, if not where the rest is written.
+        """
+        part = copy.copy(self)
+        part.recorder = recorder or self.recorder
+        part.parallelism = None
+        return part
 
     # --- levels ---
 
@@ -279,8 +291,7 @@ class Run:
         kind = self._kinds.get(target)
         if kind is None:
             named = target or "node without target"
-            article = "an" if named.startswith("a") else "a"
-            return system_failure("UnsupportedNode", f"the devserver's engine does not run {article} {named}")
+            return system_failure("UnsupportedNode", f"the devserver's engine does not run a {named}")
         try:
             return await kind(self, level, node, record, inputs)
         except BranchError as error:

@@ -20,7 +20,7 @@ __all__ = ["Share"]
 class Share:
     """One node's share of the parallelism, held for ``async with`` or until it is released.
 
-    Array nodes wait for room and hold none: their items do.
+    An array counts as one; its items do not count.
 
     Args:
         parallelism: Where the shares are taken from; None where there is no bound.
@@ -31,13 +31,10 @@ class Share:
         is_launch_plan = node.workflow_node.HasField("launchplan_ref")
         counts = node.HasField("task_node") or node.HasField("array_node") or is_launch_plan
         self._parallelism = parallelism if counts else None
-        self._holds = not node.HasField("array_node")
 
     async def __aenter__(self) -> Self:
         if self._parallelism is not None:
             await self._parallelism.acquire()
-            if not self._holds:
-                self.release()
         return self
 
     async def __aexit__(

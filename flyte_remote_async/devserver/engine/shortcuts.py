@@ -50,7 +50,7 @@ async def recovered_outcome(run: Run, record: NodeRecord) -> Outcome | None:
         return None
     data = await store.get_node_data(original_id)
     record.recover(original)
-    await store.put_node_data(record.message.id, inputs=data.inputs, dynamic_workflow=data.dynamic_workflow)
+    await run.recorder.keep_data(record, data.inputs, data.dynamic_workflow)
     return Outcome(data.outputs, phase=_NODE.RECOVERED)
 
 
@@ -68,11 +68,11 @@ async def cached_outcome(
     """
     if not node.HasField("task_node") or run.execution.spec.overwrite_cache:
         return None
-    task = level.program.task(node.task_node.reference_id)
+    task = level.program.cached_as(node.task_node.reference_id)
     key = catalog_key(task, inputs)
     hit = await run.platform.catalog.look_up(key, task.id) if key else None
     if hit is None:
         return None
     record.note_cache(hit.note)
-    await run.platform.store.put_node_data(record.message.id, inputs=inputs)
+    await run.recorder.keep_data(record, inputs)
     return Outcome(hit.outputs)

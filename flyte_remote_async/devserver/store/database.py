@@ -61,6 +61,12 @@ class Database:
         """
         return await anyio.to_thread.run_sync(self._run, work, limiter=self._turns)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no work is under way or waits for its turn."""
+        turns = self._turns.statistics()
+        return not turns.borrowed_tokens and not turns.tasks_waiting
+
     async def write(self, statements: Sequence[Statement]) -> int:
         """Run statements in one transaction; return how many rows the last of them changed."""
         return await self.run(partial(_write, statements))

@@ -101,6 +101,11 @@ class Store(Writes[Awaitable[None]]):
         """
         return cls(await Database.open(None if path is None else str(path)), clock)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being read or written."""
+        return self._database.is_idle
+
     async def aclose(self) -> None:
         """Close the store. Closing twice is fine."""
         await self._database.aclose()

@@ -125,9 +125,12 @@ async def _launch_plan(store: Store, identifier: identifier_pb2.Identifier) -> l
     found = await store.get_launch_plan(identifier)
     if found is None:
         name = f"{identifier.project}:{identifier.domain}:{identifier.name}:{identifier.version}"
+        asked = identifier_pb2.Identifier()
+        asked.CopyFrom(identifier)
+        asked.ClearField("resource_type")
         raise _BuildError(
             f"[User] incorrectly specified launchplan {name}, caused by: [NotFound] No launch plan retrieved from "
             "Admin, caused by: rpc error: code = NotFound desc = missing entity of type LAUNCH_PLAN with identifier "
-            f"{prototext(identifier)}"
+            f"{prototext(asked)}"
         )
     return found

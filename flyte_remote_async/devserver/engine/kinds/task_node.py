@@ -25,7 +25,7 @@ async def run_task_node(
     run: Run, level: Level, node: workflow_pb2.Node, record: NodeRecord, inputs: literals_pb2.LiteralMap
 ) -> Outcome:
     """Run a task that was not found in the cache, and keep what it gave."""
-    task = level.program.task(node.task_node.reference_id)
+    task = level.program.cached_as(node.task_node.reference_id)
     key = catalog_key(task, inputs)
     if key is None:
         return await _run(run, level, node, record, inputs)
@@ -51,7 +51,7 @@ async def _run_and_keep(
 ) -> Outcome:
     outcome = await _run(run, level, node, record, inputs)
     if outcome.error is None:
-        await keep_outputs(run, level.program.task(node.task_node.reference_id), record, inputs, outcome)
+        await keep_outputs(run, level.program.cached_as(node.task_node.reference_id), record, inputs, outcome)
     return outcome
 
 
