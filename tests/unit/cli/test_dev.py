@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from flyte_remote_async import FlyteWorkflowExecution
+
 RECORDED = str(DIRECTORY / "state.jsonl.gz")
 
 
@@ -91,6 +93,35 @@ def test_the_state_survives(tmp_path: Path) -> None:
         code, out, _ = stop(process)
     assert code == 0
     assert f"state: {state}" in out
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_what_ran_when_it_stopped_has_failed_with_the_reason(tmp_path: Path, number: signal.Signals) -> None:
+    async def launch(endpoint: str) -> None:
+        async with FlyteRemote.connect(endpoint, insecure=True, project="flytesnacks", domain="development") as remote:
+            plan = await remote.fetch_launch_plan("samples.sleepy")
+            execution = await remote.execute(plan, inputs={"a": 3}, name="asleep")
+            while "n0" not in (await execution.sync(sync_nodes=True)).node_executions:  # noqa: ASYNC110 - as clients
+                await asyncio.sleep(0.05)
+
+    async def read(endpoint: str) -> FlyteWorkflowExecution:
+        async with FlyteRemote.connect(endpoint, insecure=True, project="flytesnacks", domain="development") as remote:
+            return await (await remote.fetch_execution("asleep")).sync(sync_nodes=True)
+
+    state = str(tmp_path / "state.db")
+    with running("--state", state, "--import", RECORDED) as (process, endpoint):
+        asyncio.run(launch(endpoint))
+        stop(process, number)
+    for _ in range(2):
+        with running("--state", state) as (process, endpoint):
+            execution = asyncio.run(read(endpoint))
+            stop(process)
+        assert execution.phase.name == "FAILED"
+        assert execution.error is not None
+        assert (execution.error.kind.name, execution.error.code) == ("SYSTEM", "DevServerStopped")
+        assert "the devserver was stopped while execution asleep ran" in execution.error.message
+        assert execution.node_executions["n0"].phase.name == "FAILED"
+        assert all(node.is_done for node in execution.node_executions.values())
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
