@@ -143,7 +143,7 @@ class DevServer:
             MissingExtraError: Containers are to be run, and what serves them their storage is not installed.
         """
         if self._store is None:
-            self._store = await Store.open(self._state)
+            self._store = await Store.open(self._state, clock=self.clock.now_ns)
             try:
                 await self._serve(self._store)
             except BaseException:
@@ -160,6 +160,7 @@ class DevServer:
         host = "127.0.0.1" if self._host.startswith("unix:") else self._host
         await self._data.http.start(host, after if self._http_port is None else self._http_port)
         self._engine = Engine(store, self._runners(self._data), self.clock)
+        await self._engine.mark_interrupted()
         services = Services(store, self._engine, self._data, self.clock, self.faults, self._read_limit)
         self._scheduler = services.register(self._registry)
         await self._scheduler.start()

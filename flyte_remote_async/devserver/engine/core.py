@@ -12,11 +12,13 @@ from flyteidl.admin import execution_pb2
 from flyteidl.core import identifier_pb2
 
 from flyte_remote_async.devserver.clock import Clock
+from flyte_remote_async.devserver.engine.activity import Activity
 from flyte_remote_async.devserver.engine.catalog import Catalog
 from flyte_remote_async.devserver.engine.gates import Gates
 from flyte_remote_async.devserver.engine.graph import Program
 from flyte_remote_async.devserver.engine.kinds import KINDS
 from flyte_remote_async.devserver.engine.launching import effective_inputs, single_task_workflow
+from flyte_remote_async.devserver.engine.leftovers import Leftovers
 from flyte_remote_async.devserver.engine.platform import Platform
 from flyte_remote_async.devserver.engine.recorder import Recorder
 from flyte_remote_async.devserver.engine.run import Level, Run
@@ -77,13 +79,24 @@ class Engine:
         self._clock = clock or Clock()
         self.gates = Gates(store)
         catalog = Catalog(store.artifacts, self._clock)
-        self._platform = Platform(store, tuple(runners), self._clock, self, catalog, self.gates)
+        activity = Activity(store)
+        self._clock.at_rest = activity.at_rest
+        self._platform = Platform(store, tuple(runners), self._clock, self, catalog, self.gates, activity)
+        self._leftovers = Leftovers(store, self._clock)
         self._running: dict[_Key, _Running] = {}
         self._closed = False
 
     def ask(self, admin: Admin) -> None:
         """Let launch-plan nodes ask a service for their executions, as flytepropeller asks flyteadmin."""
         self._platform.admin = admin
+
+    async def mark_interrupted(self) -> int:
+        """Write as FAILED what another engine has left running in the store; before anything is launched.
+
+        Returns:
+            How many executions there were.
+        """
+        return await self._leftovers.fail_all()
 
     async def launch(self, execution: execution_pb2.Execution, inputs: literals_pb2.LiteralMap) -> None:
         """Start an execution, and return without waiting for it.
@@ -123,7 +136,7 @@ class Engine:
         await recorder.announce_abort(cause, principal)
         running = self._running.get(_key(execution_id))
         if running is None:
-            await recorder.abort_execution()
+            await self._leftovers.abort(execution_id)
         else:
             running.aborting = True
             running.scope.cancel()

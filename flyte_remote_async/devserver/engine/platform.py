@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from flyteidl.core import identifier_pb2, tasks_pb2
 
     from flyte_remote_async.devserver.clock import Clock
+    from flyte_remote_async.devserver.engine.activity import Activity
     from flyte_remote_async.devserver.engine.catalog import Catalog
     from flyte_remote_async.devserver.engine.gates import Gates
-    from flyte_remote_async.devserver.runners import TaskRunner
+    from flyte_remote_async.devserver.outcome import Outcome
+    from flyte_remote_async.devserver.runners import TaskCall, TaskRunner
     from flyte_remote_async.devserver.store import Store
 
 __all__ = ["Admin", "Executions", "Platform"]
@@ -54,6 +56,7 @@ class Platform:
         executions: All that runs.
         catalog: The cache.
         gates: Where gate nodes wait for their signals.
+        activity: What is on its way.
         admin: What launch-plan nodes ask for executions; None in an engine that serves none.
     """
 
@@ -63,8 +66,14 @@ class Platform:
     executions: Executions
     catalog: Catalog
     gates: Gates
+    activity: Activity
     admin: Admin | None = None
 
     def runner(self, task: tasks_pb2.TaskTemplate) -> TaskRunner | None:
         """Return what runs a task, or None where nothing does."""
         return next((runner for runner in self.runners if runner.takes(task)), None)
+
+    async def run(self, runner: TaskRunner, call: TaskCall) -> Outcome:
+        """Run an attempt and return how it ended."""
+        with self.activity.attempt():
+            return await runner.run(call)

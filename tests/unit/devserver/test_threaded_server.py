@@ -18,15 +18,25 @@ from flyte_remote_async.errors import ClosedError, ConfigError, UnavailableError
 from tests.support.recordings import DIRECTORY
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from flyte_remote_async.devserver.threaded import ThreadedDevServer
 
+OTHERS: set[threading.Thread] = set()
 RECORDED = DIRECTORY / "state.jsonl.gz"
 
 
+@pytest.fixture(autouse=True)
+def others() -> Iterator[None]:
+    """Leave out the servers that other tests keep in threads for as long as the session is."""
+    OTHERS.update(threading.enumerate())
+    yield
+    OTHERS.clear()
+
+
 def threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name == "devserver"]
+    return [thread.name for thread in set(threading.enumerate()) - OTHERS if thread.name == "devserver"]
 
 
 async def run_task(dev: ThreadedDevServer, value: int) -> int:

@@ -35,7 +35,7 @@ async def run_task(
     else:
         call = _call(run, record, attempt, task, inputs)
         await run.recorder.run_attempt(attempt, runner.logs(call))
-        outcome = await runner.run(call)
+        outcome = await run.platform.run(runner, call)
     await run.recorder.end_attempt(attempt, outcome)
     return outcome
 
