@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime, timedelta
 
+    from flyte_remote_async.models.outcomes import ExecutionError
+
 __all__ = [
     "COLOURS",
     "DIM",
@@ -22,6 +24,7 @@ __all__ = [
     "element",
     "framed",
     "indented",
+    "last_line",
     "moment_text",
     "seconds_text",
     "table",
@@ -95,6 +98,12 @@ def cut(text: str, length: int) -> str:
     return line if len(line) <= length else line[: length - 1] + "…"
 
 
+def last_line(error: ExecutionError) -> str:
+    """Return an error in one line: its code, and the last line of its message, which is what a trace leads to."""
+    found = [line.strip() for line in error.message.splitlines() if line.strip()]
+    return ": ".join(filter(None, (error.code, found[-1] if found else ""))) or "no details were given"
+
+
 def moment_text(at: datetime | None) -> str:
     """Return a time for people, in UTC and to the millisecond; empty for None."""
     if at is None:
@@ -113,10 +122,11 @@ def seconds_text(time: timedelta | None, *, lasts: bool = False) -> str:
     if time is None:
         return ""
     seconds = max(time.total_seconds(), 0.0)
-    if seconds < _MINUTE:
+    whole, minutes = round(seconds), round(seconds / _MINUTE)
+    if round(seconds, 2) < _MINUTE:
         text = f"{seconds:.2f} s"
-    elif seconds < _HOUR:
-        text = f"{seconds // _MINUTE:.0f} min {seconds % _MINUTE:02.0f} s"
+    elif whole < _HOUR:
+        text = f"{whole // _MINUTE} min {whole % _MINUTE:02} s"
     else:
-        text = f"{seconds // _HOUR:.0f} h {seconds % _HOUR // _MINUTE:02.0f} min"
+        text = f"{minutes // _MINUTE} h {minutes % _MINUTE:02} min"
     return text + (" …" if lasts else "")

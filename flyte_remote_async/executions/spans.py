@@ -49,15 +49,8 @@ class _Message:
     def __init__(self, message: metrics_pb2.Span) -> None:
         self.message = message
 
-    def _record(self) -> tuple[Any, ...]:
-        return (self.message,)
-
-    def _parts(self) -> tuple[_Message, ...]:
-        return tuple(map(_Message, self.message.spans))
-
-    @classmethod
-    def _assemble(cls, record: tuple[Any, ...], _parts: Sequence[Any]) -> _Message:
-        return cls(*record)
+    def _parts(self) -> list[_Message]:
+        return [_Message(span) for span in self.message.spans]
 
 
 _KINDS: Final[dict[str | None, tuple[SpanKind, Any]]] = {

@@ -104,10 +104,9 @@ class ContainerRunner:
         folder = await anyio.to_thread.run_sync(_new_folder)
         try:
             environment = self._environment(call, given, folder)
-            status = await run_process(
-                _found(words, environment["PATH"]), folder=folder, environment=environment, listen=listen
-            )
-        except OSError as error:
+            program = await anyio.to_thread.run_sync(_found, words, environment["PATH"])
+            status = await run_process(program, folder=folder, environment=environment, listen=listen)
+        except (OSError, ValueError) as error:  # such as a null byte in an argument
             listen(f"{error}\n".encode())
             return exited(call.generated_name, _NOT_STARTED, text(), reason="StartError")
         finally:

@@ -62,27 +62,31 @@ async def run_process(
         env={**environment, _COOKIE: cookie},
         start_new_session=True,
     )
-    try:
-        async with anyio.create_task_group() as reading:
-            reading.start_soon(_read, process, listen)
+    # Not cancelled with its caller: what a process says when it is asked to end is read, too.
+    reading = anyio.CancelScope(shield=True)
+    async with anyio.create_task_group() as beside:
+        beside.start_soon(_read, process, listen, reading)
+        try:
             status = await process.wait()
-            reading.cancel_scope.deadline = anyio.current_time() + _LAST_WORDS
-    finally:
-        with anyio.CancelScope(shield=True):
-            await _end(process, cookie)
-            await process.aclose()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await _end(process, cookie)
+            reading.deadline = anyio.current_time() + _LAST_WORDS
     return status if status >= 0 else 128 - status
 
 
-async def _read(process: Process, listen: Callable[[bytes], None]) -> None:
+async def _read(process: Process, listen: Callable[[bytes], None], until: anyio.CancelScope) -> None:
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     count, begun = 0, anyio.current_time()
-    async for data in process.stdout:
-        listen(data)
-        count += len(data)
-        ahead = (count - _FREE_BYTES) / _BYTES_A_SECOND - (anyio.current_time() - begun)
-        if ahead > 0:
-            await anyio.sleep(ahead)
+    with until:
+        async for data in process.stdout:
+            listen(data)
+            count += len(data)
+            ahead = (count - _FREE_BYTES) / _BYTES_A_SECOND - (anyio.current_time() - begun)
+            if ahead > 0 and process.returncode is None:
+                await anyio.sleep(ahead)
+    with anyio.CancelScope(shield=True):
+        await process.stdout.aclose()
 
 
 async def _end(process: Process, cookie: str) -> None:
