@@ -65,6 +65,8 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
     _hints: Mapping[str, Any] | None = attrs.field(default=None, kw_only=True)
     _signals: tuple[Signal, ...] | None = attrs.field(default=None, kw_only=True)
     _is_cut: bool = attrs.field(default=False, kw_only=True)
+    # Nodes of an earlier moment, which a later sync need not read again where they had ended.
+    _known: tuple[FlyteNodeExecution, ...] = attrs.field(default=(), kw_only=True)
 
     def __init__(
         self,
@@ -101,6 +103,7 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
         data: ExecutionData | None = None,
         signals: tuple[Signal, ...] | None = None,
         is_cut: bool = False,
+        known: tuple[FlyteNodeExecution, ...] = (),
     ) -> Self:
         """Return the snapshot of a protobuf message.
 
@@ -114,6 +117,7 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
             data: Its inputs and outputs, where they were read along.
             signals: The signals that its gate nodes wait for or waited for, where they were read along.
             is_cut: Whether it came out of a list that may have cut its error.
+            known: Nodes of an earlier moment, for the next sync.
         """
         self = cls.__new__(cls)
         self.__attrs_init__(
@@ -128,6 +132,7 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
             hints=type_hints,
             signals=signals,
             is_cut=is_cut,
+            known=known,
         )
         return self
 
@@ -185,6 +190,11 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
         return self._is_cut
 
     @property
+    def is_known_to_its_end(self) -> bool:
+        """Whether the execution has ended and its own record was read whole, so that it need not be read again."""
+        return self.is_done and not self._is_cut
+
+    @property
     def execution_url(self) -> str | None:
         """The address of the execution's page in the Flyte console; None for a snapshot without a remote."""
         return None if self._remote is None else self._remote.console_url(self.id)
@@ -202,6 +212,11 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
     def has_nodes(self) -> bool:
         """Whether its nodes were read."""
         return self._nodes is not None
+
+    @property
+    def known_nodes(self) -> tuple[FlyteNodeExecution, ...]:
+        """Its top-level nodes as of the last time that they were read; a later sync takes over what had ended."""
+        return self._known if self._nodes is None else self._nodes
 
     @property
     def type_hints(self) -> Mapping[str, Any] | None:
@@ -241,7 +256,9 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
         """Return the execution as it is now; this snapshot does not change.
 
         What has ended is never read again: the new snapshot shares it with this one, and a snapshot that has ended and
-        holds all that is asked for is returned as it is, without a request.
+        holds all that is asked for is returned as it is, without a request. A snapshot shows one moment: a sync of the
+        status alone leaves the nodes of an earlier moment out, and the next one with nodes still need not read again
+        what had ended by then.
 
         Args:
             sync_nodes: Whether to read the nodes, to any depth, with the child executions of launch-plan nodes.
@@ -304,9 +321,10 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
     ) -> AsyncGenerator[Event]:
         """Yield what happens to the execution and to all that is below it, until it has ended.
 
-        What differs from this snapshot comes first. A phase that the execution or a part of it has left is never told
-        again, and the last event is the end of the execution. It looks when the next event is wanted and none is left:
-        who reads slowly gets what differs from what he saw last, without what came and went between.
+        What differs from this snapshot comes first; one that shows the end has nothing to tell. A phase that the execution
+        or a part of it has left is never told again, and the last event is the end of the execution. It looks when the
+        next event is wanted and none is left: who reads slowly gets what differs from what he saw last, without what came
+        and went between.
 
         Args:
             timeout: Seconds (or a timedelta) to watch at most, all told; None watches as long as it takes.
