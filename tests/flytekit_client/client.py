@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 import json
 import sys
 import time
@@ -120,7 +121,7 @@ class Client:
 
     def flows(self, plan: dict[str, Any]) -> dict[str, Any]:
         """Send values of all kinds there and back through the store."""
-        import flows
+        flows = importlib.import_module("flows")  # lies beside the plan
         import pandas as pd
         from flytekit.types.directory import FlyteDirectory
         from flytekit.types.file import FlyteFile
