@@ -11,7 +11,7 @@ from flyteidl.admin import execution_pb2, launch_plan_pb2, signal_pb2, task_pb2,
 from flyteidl.core import identifier_pb2, interface_pb2, literals_pb2, tasks_pb2, types_pb2
 from flyteidl.core import workflow_pb2 as core_pb2
 
-from flyte_remote_async import AlreadyExistsError
+from flyte_remote_async.errors import AlreadyExistsError
 from flyte_remote_async.transport import methods
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ class Flyte:
             id=self._id(identifier_pb2.TASK, "bench.echo"), type="echo", interface=_INTERFACE
         )
         template.metadata.runtime.type = tasks_pb2.RuntimeMetadata.FLYTE_SDK
+        template.metadata.runtime.version = "1.16.0"
         template.metadata.retries.SetInParent()
         await self._create(
             methods.CREATE_TASK, task_pb2.TaskCreateRequest(id=template.id, spec=task_pb2.TaskSpec(template=template))
