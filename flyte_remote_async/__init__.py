@@ -33,16 +33,28 @@ from flyte_remote_async.remote import FlyteRemote
 
 if TYPE_CHECKING:
     from flyte_remote_async.entities import FlyteLaunchPlan, FlyteNode, FlyteTask, FlyteWorkflow
+    from flyte_remote_async.executions.events import (
+        AttemptChanged,
+        Event,
+        ExecutionPhaseChanged,
+        LogLinkAdded,
+        NodePhaseChanged,
+        SignalWanted,
+    )
     from flyte_remote_async.interface import TypedInterface
     from flyte_remote_async.literals import FlyteDirectory, FlyteError, FlyteFile, StructuredDataset, Types
     from flyte_remote_async.models.literals import Literal, LiteralType, Variable
     from flyte_remote_async.models.options import LaunchOptions
+    from flyte_remote_async.models.signals import Signal
     from flyte_remote_async.policy import filters
     from flyte_remote_async.resolver import LiteralsResolver
 
 __all__ = [
+    "AttemptChanged",
     "AuthConfig",
     "Config",
+    "Event",
+    "ExecutionPhaseChanged",
     "FlyteDirectory",
     "FlyteError",
     "FlyteFile",
@@ -60,12 +72,16 @@ __all__ = [
     "Literal",
     "LiteralType",
     "LiteralsResolver",
+    "LogLinkAdded",
     "NodeExecutionIdentifier",
     "NodeKind",
     "NodePhase",
+    "NodePhaseChanged",
     "RemoteExecutionBase",
     "ResourceType",
     "Secret",
+    "Signal",
+    "SignalWanted",
     "StructuredDataset",
     "TaskExecutionIdentifier",
     "TaskPhase",
@@ -82,6 +98,9 @@ __all__ = [
 
 # What a program that only watches executions does not touch is imported when it is first named.
 _LATER = {
+    "AttemptChanged": "executions.events",
+    "Event": "executions.events",
+    "ExecutionPhaseChanged": "executions.events",
     "FlyteDirectory": "literals",
     "FlyteError": "literals",
     "FlyteFile": "literals",
@@ -90,10 +109,14 @@ _LATER = {
     "FlyteTask": "entities",
     "FlyteWorkflow": "entities",
     "LaunchOptions": "models.options",
-    "StructuredDataset": "literals",
     "Literal": "models.literals",
     "LiteralType": "models.literals",
     "LiteralsResolver": "resolver",
+    "LogLinkAdded": "executions.events",
+    "NodePhaseChanged": "executions.events",
+    "Signal": "models.signals",
+    "SignalWanted": "executions.events",
+    "StructuredDataset": "literals",
     "TypedInterface": "interface",
     "Types": "literals",
     "Variable": "models.literals",

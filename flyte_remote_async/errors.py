@@ -34,6 +34,7 @@
     │   └── NotLoadedError            literals that were not brought yet
     ├── DetachedError                 a snapshot without a remote was asked to act
     ├── WaitTimeoutError              the execution did not finish in time            (TimeoutError)
+    ├── WaitFailedError               the work behind a wait broke
     ├── OutputsUnavailableError       the data of a finished execution cannot be had
     ├── StorageError                  a stored object cannot be read or written
     │   ├── ObjectNotFoundError       there is none                                   (FileNotFoundError)
@@ -107,6 +108,7 @@ __all__ = [
     "UnsafePathError",
     "UnsupportedLoopError",
     "UntrustedPickleError",
+    "WaitFailedError",
     "WaitTimeoutError",
     "WorkerDiedError",
     "WrongLoopError",
@@ -443,14 +445,27 @@ class WaitTimeoutError(FlyteRemoteError, TimeoutError):
     Attributes:
         execution: The last snapshot that was seen.
         last_error: The error of the last look, when it failed.
+        stale_for: Seconds since the control plane last answered about the execution.
     """
 
     http_status = 504
 
-    def __init__(self, message: str, *, execution: FlyteWorkflowExecution, last_error: Exception | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        execution: FlyteWorkflowExecution,
+        last_error: Exception | None = None,
+        stale_for: float = 0.0,
+    ) -> None:
         super().__init__(message)
         self.execution = execution
         self.last_error = last_error
+        self.stale_for = stale_for
+
+
+class WaitFailedError(FlyteRemoteError):
+    """Raised when the work behind a wait broke, which is a bug; its cause is what broke. The execution goes on."""
 
 
 class OutputsUnavailableError(FlyteRemoteError):

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, overload
 
 from flyteidl.admin import execution_pb2
 
 from flyte_remote_async.config import Config
-from flyte_remote_async.errors import ClosedError, ConfigError
+from flyte_remote_async.errors import ClosedError, ConfigError, FlyteRemoteError
 from flyte_remote_async.executions import FlyteNodeExecution, FlyteWorkflowExecution
 from flyte_remote_async.models.identifiers import WorkflowExecutionIdentifier
 from flyte_remote_async.operations.session import open_session
 from flyte_remote_async.transport.target import Target
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Unpack
@@ -27,10 +27,14 @@ if TYPE_CHECKING:
     from flyte_remote_async.config.settings import Others, Overrides
     from flyte_remote_async.entities import FlyteLaunchPlan, FlyteTask, FlyteWorkflow
     from flyte_remote_async.executions import FlyteTaskExecution
+    from flyte_remote_async.executions.binding import Until
     from flyte_remote_async.executions.data import ExecutionData
+    from flyte_remote_async.executions.events import Event
     from flyte_remote_async.literals import Context, Types
     from flyte_remote_async.models.identifiers import Identifier
     from flyte_remote_async.models.options import LaunchOptions
+    from flyte_remote_async.operations.hub.finish import Terms
+    from flyte_remote_async.operations.hub.state import WaitState
     from flyte_remote_async.operations.session import Session
     from flyte_remote_async.policy.filters import Filter
     from flyte_remote_async.transport.base import Transport
@@ -189,9 +193,7 @@ class FlyteRemote:
     async def aclose(self) -> None:
         """Close the remote; calls in flight end with :class:`ClosedError`. Closing twice is fine."""
         if self._session is not None:
-            # First: a session refuses to be closed from another loop.
             await self._session.aclose()
-            self._session.closing.set()
         self._closed = True
 
     async def __aenter__(self) -> Self:
@@ -391,8 +393,8 @@ class FlyteRemote:
     ) -> AsyncIterator[FlyteWorkflowExecution]:
         """Yield executions, the newest first; pages are fetched as they are needed.
 
-        Lists carry errors cut to 100 bytes: the whole error is in ``fetch_execution``. Archived executions are left
-        out unless a filter asks for their ``state``.
+        Lists carry errors cut to 100 bytes, which ``error_truncated`` tells: a sync, or ``fetch_execution``, reads them
+        whole. Archived executions are left out unless a filter asks for their ``state``.
 
         Args:
             limit: How many at most; None for all.
@@ -423,7 +425,7 @@ class FlyteRemote:
             ascending=ascending,
         )
         async for message in found:
-            yield self._bind(message)
+            yield FlyteWorkflowExecution.from_flyte_idl(message, remote=self, is_cut=listing.has_cut_error(message))
 
     async def sync(
         self,
@@ -433,12 +435,13 @@ class FlyteRemote:
         attempts: bool = True,
         io: bool = False,
         definitions: bool = False,
+        signals: bool = False,
     ) -> FlyteWorkflowExecution:
         """Return an execution as it is now; see :meth:`FlyteWorkflowExecution.sync`."""
         from flyte_remote_async.operations.sync import sync
         from flyte_remote_async.policy.sync_plan import Coverage
 
-        wanted = Coverage(attempts=attempts, io=io, definitions=definitions)
+        wanted = Coverage(attempts=attempts, io=io, definitions=definitions, signals=signals)
         return await sync(self._open, self, execution, sync_nodes=sync_nodes, wanted=wanted)
 
     async def wait(
@@ -447,16 +450,170 @@ class FlyteRemote:
         timeout: Seconds | None = None,
         poll_interval: Seconds | None = None,
         sync_nodes: bool = True,
+        *,
+        until: Until = "terminal",
     ) -> FlyteWorkflowExecution:
         """Return an execution when it has ended; see :meth:`FlyteWorkflowExecution.wait`."""
-        from flyte_remote_async.operations.wait import wait
+        from flyte_remote_async.operations.hub.waits import condition_of, wait
 
-        return await wait(
+        condition = condition_of(until)
+        return await wait(self._terms(timeout, poll_interval, sync_nodes), execution, condition)
+
+    @overload
+    async def wait_all(
+        self,
+        executions: Iterable[FlyteWorkflowExecution],
+        timeout: Seconds | None = None,
+        poll_interval: Seconds | None = None,
+        sync_nodes: bool = True,
+        *,
+        return_exceptions: Literal[False] = False,
+    ) -> list[FlyteWorkflowExecution]: ...
+
+    @overload
+    async def wait_all(
+        self,
+        executions: Iterable[FlyteWorkflowExecution],
+        timeout: Seconds | None = None,
+        poll_interval: Seconds | None = None,
+        sync_nodes: bool = True,
+        *,
+        return_exceptions: Literal[True],
+    ) -> list[FlyteWorkflowExecution | FlyteRemoteError]: ...
+
+    async def wait_all(
+        self,
+        executions: Iterable[FlyteWorkflowExecution],
+        timeout: Seconds | None = None,
+        poll_interval: Seconds | None = None,
+        sync_nodes: bool = True,
+        *,
+        return_exceptions: bool = False,
+    ) -> Sequence[FlyteWorkflowExecution | FlyteRemoteError]:
+        """Return executions in the given order when all have ended, well or not.
+
+        Ten thousand of them cost a handful of requests a second, and no task each.
+
+        Args:
+            executions: The last snapshots, or handles.
+            timeout: Seconds (or a timedelta) for all of them together; None waits as long as it takes.
+            poll_interval: Seconds (or a timedelta) between two looks; None adapts to the age of each.
+            sync_nodes: Whether the snapshots that are returned have their nodes and attempts.
+            return_exceptions: Whether an execution that cannot be waited for is its error in the list, instead of
+                ending the wait for all.
+
+        Raises:
+            WaitTimeoutError: One did not end in time.
+            RPCError: The control plane refuses to tell of one.
+            ClosedError: The remote was closed.
+
+        Example:
+            ```python
+            ended = await remote.wait_all(executions, timeout=3600, sync_nodes=False)
+            print(sum(execution.is_successful for execution in ended), "of", len(ended))
+            ```
+        """
+        from contextlib import aclosing
+
+        from flyte_remote_async.operations.hub.many import as_completed
+
+        given = tuple(executions)
+        found: dict[int, FlyteWorkflowExecution | FlyteRemoteError] = {}
+        async with aclosing(as_completed(self._terms(timeout, poll_interval, sync_nodes), given)) as completed:
+            async for index, one in completed:
+                if isinstance(one, FlyteRemoteError) and not return_exceptions:
+                    raise one
+                found[index] = one
+        return [found[index] for index in range(len(given))]
+
+    @overload
+    def as_completed(
+        self,
+        executions: Iterable[FlyteWorkflowExecution],
+        timeout: Seconds | None = None,
+        poll_interval: Seconds | None = None,
+        sync_nodes: bool = True,
+        *,
+        return_exceptions: Literal[False] = False,
+    ) -> AsyncGenerator[FlyteWorkflowExecution]: ...
+
+    @overload
+    def as_completed(
+        self,
+        executions: Iterable[FlyteWorkflowExecution],
+        timeout: Seconds | None = None,
+        poll_interval: Seconds | None = None,
+        sync_nodes: bool = True,
+        *,
+        return_exceptions: Literal[True],
+    ) -> AsyncGenerator[FlyteWorkflowExecution | FlyteRemoteError]: ...
+
+    async def as_completed(
+        self,
+        executions: Iterable[FlyteWorkflowExecution],
+        timeout: Seconds | None = None,
+        poll_interval: Seconds | None = None,
+        sync_nodes: bool = True,
+        *,
+        return_exceptions: bool = False,
+    ) -> AsyncGenerator[FlyteWorkflowExecution | FlyteRemoteError]:
+        """Yield executions in the order in which they end; arguments and errors as :meth:`wait_all`.
+
+        Example:
+            ```python
+            async for execution in remote.as_completed(executions):
+                print(execution.id.name, execution.phase.name)
+            ```
+        """
+        from contextlib import aclosing
+
+        from flyte_remote_async.operations.hub.many import as_completed
+
+        terms = self._terms(timeout, poll_interval, sync_nodes)
+        async with aclosing(as_completed(terms, tuple(executions))) as completed:
+            async for _, one in completed:
+                if isinstance(one, FlyteRemoteError) and not return_exceptions:
+                    raise one
+                yield one
+
+    async def watch(
+        self,
+        execution: FlyteWorkflowExecution,
+        timeout: Seconds | None = None,
+        poll_interval: Seconds | None = None,
+    ) -> AsyncGenerator[Event]:
+        """Yield what happens to an execution; see :meth:`FlyteWorkflowExecution.watch`."""
+        from contextlib import aclosing
+
+        from flyte_remote_async.operations.hub.watch import watch
+
+        async with aclosing(watch(self._terms(timeout, poll_interval, sync_nodes=True), execution)) as events:
+            async for event in events:
+                yield event
+
+    @property
+    def waits(self) -> tuple[WaitState, ...]:
+        """What is waited for and watched at this moment, and how that goes: for a page of health, or a log.
+
+        Example:
+            ```python
+            for state in remote.waits:
+                if state.stale_for > 60:
+                    print(state.id, "nothing heard for", state.stale_for, "s:", state.last_error)
+            ```
+        """
+        from flyte_remote_async.operations.hub.state import states
+
+        return states(self._open)
+
+    def _terms(self, timeout: Seconds | None, poll_interval: Seconds | None, sync_nodes: bool) -> Terms:
+        from flyte_remote_async.operations.hub.finish import Terms
+
+        return Terms.from_now(
             self._open,
             self,
-            execution,
             timeout=_seconds("timeout", timeout),
-            poll_interval=_seconds("poll_interval", poll_interval, above=True),
+            interval=_seconds("poll_interval", poll_interval, above=True),
             sync_nodes=sync_nodes,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any, Final
 
 __all__ = ["parser"]
@@ -18,6 +19,19 @@ examples:
   flyte-remote demo --list
   flyte-remote demo --workflow samples.branch --inputs '{"a": 7}'
   flyte-remote demo --endpoint localhost:30080 --insecure --workflow samples.chain
+"""
+_DEV: Final = """\
+Run a Flyte 1.x control plane on this machine: the same gRPC as Flyte's, no container and no cluster. It is for tests,
+demos and local work, and has no authentication: whoever reaches its port may use it.
+"""
+_DEV_EXAMPLES: Final = """\
+examples:
+  flyte-remote dev
+  flyte-remote dev --state flyte.db
+  flyte-remote dev --import recorded.jsonl.gz --port 0 --ready-file ready.json
+
+stop it with Ctrl-C (exit code 130) or SIGTERM (exit code 0); exit code 2 says that the port, the state file or another
+argument cannot be used, which one line on stderr explains.
 """
 
 
@@ -36,6 +50,15 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     _add_demo(demo)
+    dev = commands.add_parser(
+        "dev",
+        help="run a Flyte control plane on this machine",
+        description=_DEV,
+        epilog=_DEV_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_dev(dev)
     return command
 
 
@@ -55,6 +78,42 @@ def _add_demo(demo: argparse.ArgumentParser) -> None:
         "--timeout", metavar="SECONDS", type=_seconds, help="give up waiting after so long; default: never"
     )
     demo.set_defaults(run=_run_demo)
+
+
+def _add_dev(dev: argparse.ArgumentParser) -> None:
+    where = dev.add_argument_group("where it listens")
+    where.add_argument(
+        "--port", metavar="N", type=_port, default=30080, help="for gRPC; 0 takes a free one; default: %(default)s"
+    )
+    where.add_argument(
+        "--host",
+        metavar="ADDRESS",
+        default="127.0.0.1",
+        help="other machines reach it when this is not loopback, and it has no authentication; default: %(default)s",
+    )
+    what = dev.add_argument_group("what it knows")
+    what.add_argument("--state", metavar="PATH", type=Path, help="keep the state in this file; default: in memory")
+    what.add_argument(
+        "--import",
+        metavar="FILE",
+        type=Path,
+        dest="source",
+        help="read entities and executions of another control plane (JSON lines, gzipped or not)",
+    )
+    dev.add_argument(
+        "--ready-file",
+        metavar="PATH",
+        type=Path,
+        help="write a JSON object with the endpoint and the pid to this file once it is ready, for scripts",
+    )
+    dev.set_defaults(run=_run_dev)
+
+
+def _run_dev(arguments: argparse.Namespace) -> int:
+    # Inside: it imports the server.
+    from flyte_remote_async.cli.dev import run
+
+    return run(arguments)
 
 
 def _run_demo(arguments: argparse.Namespace) -> int:
@@ -78,6 +137,12 @@ def _inputs(text: str) -> dict[str, Any]:
     if not isinstance(inputs, dict):
         raise argparse.ArgumentTypeError(f'{text!r} is not an object of inputs by name, such as {{"a": 3}}')
     return inputs
+
+
+def _port(text: str) -> int:
+    if not (text.isdecimal() and int(text) < 1 << 16):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: give a number from 0 to 65535")
+    return int(text)
 
 
 def _seconds(text: str) -> float:

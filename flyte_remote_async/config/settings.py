@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from flyte_remote_async.config.values import IN_PLACE_BYTES, AuthConfig, Secret, StorageConfig, Timeouts, to_seconds
+from flyte_remote_async.config.values import (
+    IN_PLACE_BYTES,
+    AuthConfig,
+    Secret,
+    StorageConfig,
+    Timeouts,
+    to_rate,
+    to_seconds,
+)
 from flyte_remote_async.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,6 +42,7 @@ if TYPE_CHECKING:
         decode_processes: int | None
         max_attempts: int | None
         max_backoff: float | timedelta | None
+        max_polls_per_second: float | None
         headers: Mapping[str, str] | None
         auth: AuthConfig | None
         storage: StorageConfig | None
@@ -120,6 +129,8 @@ class Config:
             kills its reader fails alone; 0 does it in threads, which is faster.
         max_attempts: How often a call that may be repeated is sent at most.
         max_backoff: Longest pause between two attempts, in seconds or as timedelta.
+        max_polls_per_second: How many requests all waits and watches together make in a second at most, to look at
+            what is waited for; reads of what has ended or moved are not counted.
         headers: Metadata to send with each call; a mapping is taken, pairs are kept.
         auth: How to authenticate.
         storage: How to reach the object store.
@@ -151,6 +162,7 @@ class Config:
     decode_processes: int = 0
     max_attempts: int = 5
     max_backoff: float = attrs.field(default=5.0, converter=to_seconds)
+    max_polls_per_second: float = attrs.field(default=10.0, converter=to_rate)
     headers: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=_to_headers, repr=False)
     auth: AuthConfig = attrs.field(factory=AuthConfig)
     storage: StorageConfig = attrs.field(factory=StorageConfig)

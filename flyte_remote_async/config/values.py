@@ -13,7 +13,7 @@ from flyte_remote_async.errors import ConfigError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["IN_PLACE_BYTES", "AuthConfig", "Secret", "StorageConfig", "Timeouts", "to_seconds"]
+__all__ = ["IN_PLACE_BYTES", "AuthConfig", "Secret", "StorageConfig", "Timeouts", "to_rate", "to_seconds"]
 
 IN_PLACE_BYTES: Final = 64 * 1024
 """Up to this many bytes a literal is decoded in place, on the event loop, unless one sets another bound.
@@ -74,6 +74,18 @@ def to_seconds(value: float | timedelta) -> float:
     given: object = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(given, bool) or not isinstance(given, (int, float)) or not 0 < given < math.inf:
         raise ConfigError(f"a time limit is a positive number of seconds or a timedelta, not {value!r}")
+    return float(given)
+
+
+def to_rate(value: float) -> float:
+    """Return a rate, in a second.
+
+    Raises:
+        ConfigError: It is not a positive, finite number.
+    """
+    given: object = value
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not 0 < given < math.inf:
+        raise ConfigError(f"a rate is a positive number of times a second, not {value!r}")
     return float(given)
 
 

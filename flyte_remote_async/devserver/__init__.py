@@ -1,5 +1,25 @@
 """An embedded Flyte 1.x control plane for tests, demos and local work."""
 
+from flyte_remote_async.devserver.faults import (
+    Cut,
+    DatabaseFails,
+    Delay,
+    Fail,
+    Hang,
+    KubernetesFails,
+    Trickle,
+    Truncate,
+)
 from flyte_remote_async.devserver.server import DevServer
 
-__all__ = ["DevServer"]
+__all__ = [
+    "Cut",
+    "DatabaseFails",
+    "Delay",
+    "DevServer",
+    "Fail",
+    "Hang",
+    "KubernetesFails",
+    "Trickle",
+    "Truncate",
+]

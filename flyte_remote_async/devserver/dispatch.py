@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from google.protobuf.message import DecodeError
@@ -10,9 +11,11 @@ from flyte_remote_async.errors import InternalError, UnimplementedError
 from flyte_remote_async.transport.methods import METHODS
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Awaitable, Callable, Mapping
 
-    from flyte_remote_async.transport.base import Metadata, Method, Request, Response
+    from flyte_remote_async.devserver.faults import Faults
+    from flyte_remote_async.transport.base import Metadata, Method, Reply, Request, Response
 
 __all__ = ["Handler", "Registry"]
 
@@ -20,15 +23,22 @@ __all__ = ["Handler", "Registry"]
 class Handler(Protocol):
     """Serves one RPC; an :class:`RPCError` that it raises is its refusal."""
 
-    async def __call__(self, request: bytes, metadata: Metadata) -> bytes:
-        """Take the bytes of the request, return the bytes of the response."""
+    async def __call__(self, request: bytes, metadata: Metadata) -> bytes | Reply:
+        """Take the bytes of the request, return the bytes of the response, or a whole reply."""
         ...
 
 
 class Registry:
-    """The handlers of the RPCs that the devserver serves."""
+    """The handlers of the RPCs that the devserver serves.
 
-    def __init__(self) -> None:
+    Args:
+        faults: What goes wrong around each call.
+        requests: Where each request is counted, by the name of its RPC.
+    """
+
+    def __init__(self, faults: Faults, requests: Counter[str]) -> None:
+        self._faults = faults
+        self._requests = requests
         self._handlers: dict[str, Handler] = {}
 
     def add(self, method: Method[Request, Response], serve: Callable[[Request], Awaitable[Response]]) -> None:
@@ -45,23 +55,26 @@ class Registry:
         self._handlers[method.path] = handle
 
     def handlers(self) -> Mapping[str, Handler]:
-        """Return a handler for each RPC of the control plane; those that were not added refuse, and say so."""
-        return {path: self._handlers.get(path) or _refuse(method) for path, method in METHODS.items()}
+        """Return a handler for each RPC of the control plane; those that were not added are refused."""
+        handlers = {path: self._handlers.get(path) or _refuse(method) for path, method in METHODS.items()}
+        return {path: self._watched(METHODS[path].name, handler) for path, handler in handlers.items()}
+
+    def _watched(self, name: str, handler: Handler) -> Handler:
+        async def handle(request: bytes, metadata: Metadata) -> bytes | Reply:
+            self._requests[name] += 1
+            return await self._faults.around(name, partial(handler, request, metadata))
+
+        return handle
 
 
-_REASONS: Final = {
-    "CreateWorkflow": "it does not compile workflows; load compiled ones with DevServer.load",
-    "CreateUploadLocation": "it signs no URLs",
-    "CreateDownloadLocation": "it signs no URLs",
-    "GetOAuth2Metadata": "it asks for no credentials",
-    "GetPublicClientConfig": "it asks for no credentials",
-    "UserInfo": "it asks for no credentials",
-}
+_ABOUT_AUTHENTICATION: Final = {"GetOAuth2Metadata", "GetPublicClientConfig", "UserInfo"}
 
 
 def _refuse(method: Method[Any, Any]) -> Handler:
-    reason = _REASONS.get(method.name)
-    details = f"the devserver does not serve {method.name}{': ' + reason if reason else ''}"
+    service = method.path.split("/")[1]
+    # Flyte without authentication has no services about it at all; the words are grpc-go's.
+    is_unknown = method.name in _ABOUT_AUTHENTICATION
+    details = f"unknown service {service}" if is_unknown else f"unknown method {method.name} for service {service}"
 
     async def handle(request: bytes, metadata: Metadata) -> bytes:  # noqa: ARG001 - as the protocol has it
         raise UnimplementedError(details, method=method.name)

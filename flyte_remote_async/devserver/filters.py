@@ -22,7 +22,7 @@ from flyte_remote_async.errors import InvalidArgumentError, UnknownError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["COLUMNS", "LETTERS", "equals", "joins", "parse_filters"]
+__all__ = ["COLUMNS", "LETTERS", "equals", "go_duration", "joins", "parse_filters"]
 
 _EXPRESSION: Final = re.compile(r"(.+)\((.+),\s?(.+)\)")
 _COMPARISONS: Final = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "eq": "=", "ne": "<>"}
@@ -201,7 +201,7 @@ def _value(text: str, kind: ColumnType) -> Any:
         case ColumnType.TEXT:
             return text
         case ColumnType.INTERVAL:
-            return _duration(text)
+            return go_duration(text)
         case ColumnType.TIMESTAMP:
             return _timestamp(text)
         case _:
@@ -224,8 +224,12 @@ def _timestamp(text: str) -> int:
     return (since.days * 86_400 + since.seconds) * 1_000_000_000 + fraction
 
 
-def _duration(text: str) -> int:
-    """Read a duration as Go does; a bare number is seconds."""
+def go_duration(text: str) -> int:
+    """Return the nanoseconds of a duration as Go writes it, such as ``1h30m``; a bare number is seconds.
+
+    Raises:
+        InvalidArgumentError: It is none.
+    """
     if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text):
         return round(float(text) * 1_000_000_000)
     units = _DURATION_UNITS | _DURATION_UNITS_LONG

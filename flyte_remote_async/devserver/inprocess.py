@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from flyte_remote_async.devserver.faults import ConnectionCutError
 from flyte_remote_async.errors import (
     ClosedError,
     DeadlineExceededError,
@@ -38,6 +39,7 @@ class InProcessTransport:
     def __init__(self, handlers: Mapping[str, Callable[[bytes, Metadata], Awaitable[bytes | Reply]]]) -> None:
         self._handlers = handlers
         self._closed = False
+        self._is_down = False
         self._calls: set[anyio.CancelScope] = set()
 
     async def unary(
@@ -51,6 +53,8 @@ class InProcessTransport:
         """Make one call; see :class:`flyte_remote_async.transport.base.Transport`."""
         if self._closed:
             raise ClosedError("the transport to the devserver is closed")
+        if self._is_down:
+            raise UnavailableError("connection refused: the devserver is down", method=method.name, endpoint=_ENDPOINT)
         if timeout is not None and timeout <= 0:
             raise DeadlineExceededError("Deadline Exceeded", method=method.name, endpoint=_ENDPOINT)
         # The handler runs in the caller's task, so a cancelled call leaves nothing behind.
@@ -63,7 +67,19 @@ class InProcessTransport:
                 self._calls.discard(call)
         if self._closed:
             raise ClosedError(f"the transport to the devserver was closed while {method.name} was in flight")
+        if call.cancel_called and self._is_down:
+            raise UnavailableError("connection reset: the devserver went down", method=method.name, endpoint=_ENDPOINT)
         raise DeadlineExceededError("Deadline Exceeded", method=method.name, endpoint=_ENDPOINT)
+
+    def disconnect(self) -> None:
+        """Refuse calls until :meth:`reconnect`, as a server that is down; calls in flight are lost."""
+        self._is_down = True
+        for call in tuple(self._calls):
+            call.cancel()
+
+    def reconnect(self) -> None:
+        """Take calls again."""
+        self._is_down = False
 
     async def aclose(self) -> None:
         """Close the transport; calls in flight end with :class:`ClosedError`. Closing twice is fine."""
@@ -81,6 +97,8 @@ class InProcessTransport:
             error.method = error.method or method.name
             error.endpoint = _ENDPOINT
             raise
+        except ConnectionCutError as error:
+            raise UnavailableError(str(error), method=method.name, endpoint=_ENDPOINT) from error
         except ClosedError as error:
             # The server is closed and not this transport, which is what a refused connection would say.
             raise UnavailableError(str(error), method=method.name, endpoint=_ENDPOINT) from error

@@ -7,6 +7,7 @@ at most 50), flyteplugins ``encoding`` (FNV-1a in base 32) and ``ioutils`` (shar
 from __future__ import annotations
 
 import base64
+import re
 import string
 from typing import TYPE_CHECKING, Final
 
@@ -15,39 +16,66 @@ import attrs
 if TYPE_CHECKING:
     from flyteidl.core import identifier_pb2
 
-__all__ = ["Place", "attempt_name", "checkpoint_uri", "fixed_length_id", "log_uri", "raw_output_prefix", "root_uri"]
+__all__ = [
+    "Place",
+    "attempt_name",
+    "checkpoint_uri",
+    "child_execution_name",
+    "fixed_length_id",
+    "label_value",
+    "log_uri",
+    "raw_output_prefix",
+    "root_uri",
+]
 
 BUCKET: Final = "s3://my-s3-bucket"
 _NODE_ID_LIMIT: Final = 20
 _ATTEMPT_NAME_LIMIT: Final = 50
+_CHILD_NAME_LIMIT: Final = 20
+_LABEL_LIMIT: Final = 63
 _ALPHABET: Final = string.ascii_lowercase + "123456"
 _SHARD: Final = string.ascii_lowercase + string.digits
 _TO_FLYTE: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _ALPHABET)
 
 
-def _fnv1a(text: str) -> int:
-    value = 0x811C9DC5
+# By the size of the hash in bytes: where FNV-1a starts, and what it multiplies with.
+_FNV1A: Final = {4: (0x811C9DC5, 0x01000193), 8: (0xCBF29CE484222325, 0x00000100000001B3)}
+
+
+def _fnv1a(text: str, size: int = 4) -> int:
+    value, prime = _FNV1A[size]
     for byte in text.encode():
-        value = ((value ^ byte) * 0x01000193) & 0xFFFFFFFF
+        value = ((value ^ byte) * prime) % (1 << 8 * size)
     return value
 
 
-def fixed_length_id(name: str, limit: int) -> str:
-    """Return a name as it is, or its hash (``f`` and seven characters) where it is longer than Flyte allows.
+def fixed_length_id(name: str, limit: int, size: int = 4) -> str:
+    """Return a name as it is, or ``f`` and its hash where it is longer than Flyte allows.
 
     Args:
         name: The full name.
         limit: The most characters that it may have.
+        size: The size of the hash in bytes: 4 for seven characters, 8 for thirteen.
     """
     if len(name) <= limit:
         return name
-    digest = base64.b32encode(_fnv1a(name).to_bytes(4, "big")).decode().rstrip("=")
+    digest = base64.b32encode(_fnv1a(name, size).to_bytes(size, "big")).decode().rstrip("=")
     return "f" + digest.translate(_TO_FLYTE)
 
 
 def attempt_name(execution: str, node_id: str, attempt: int) -> str:
     """Return the generated name of an attempt, which is the name of its pod on Kubernetes."""
     return fixed_length_id(f"{execution}-{node_id}-{attempt}", _ATTEMPT_NAME_LIMIT)
+
+
+def child_execution_name(execution: str, node_id: str, attempt: int) -> str:
+    """Return the name of the execution that a launch-plan node starts."""
+    return fixed_length_id(f"{execution}-{node_id}-{attempt}", _CHILD_NAME_LIMIT, 8)
+
+
+def label_value(name: str) -> str:
+    """Return a name as Kubernetes takes it for the value of a label."""
+    return re.sub(r"[^-a-z0-9]+", "-", name.lower())[:_LABEL_LIMIT].strip("-")
 
 
 def raw_output_prefix(name: str) -> str:

@@ -2,43 +2,50 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import anyio
 from flyteidl.admin import project_pb2
 
+from flyte_remote_async.devserver.assembly import Services
 from flyte_remote_async.devserver.clock import Clock
+from flyte_remote_async.devserver.dataplane import DataPlane
 from flyte_remote_async.devserver.dispatch import Registry
 from flyte_remote_async.devserver.engine import Engine
+from flyte_remote_async.devserver.faces import Faces
+from flyte_remote_async.devserver.faults import Faults
 from flyte_remote_async.devserver.importer import load_state
-from flyte_remote_async.devserver.inprocess import InProcessTransport
 from flyte_remote_async.devserver.runners.echo import EchoRunner
 from flyte_remote_async.devserver.runners.functions import FunctionRunner
-from flyte_remote_async.devserver.services.dataproxy import DataProxyService
-from flyte_remote_async.devserver.services.entities import EntityService
-from flyte_remote_async.devserver.services.executions import ExecutionService
-from flyte_remote_async.devserver.services.launching import LaunchService
-from flyte_remote_async.devserver.services.named_entities import NamedEntityService
-from flyte_remote_async.devserver.services.nodes import NodeService
-from flyte_remote_async.devserver.services.projects import ProjectService
-from flyte_remote_async.devserver.services.registration import RegistrationService
-from flyte_remote_async.devserver.services.signals import SignalService
+from flyte_remote_async.devserver.services.limits import READ_LIMIT
 from flyte_remote_async.devserver.stand_ins import StandIns
 from flyte_remote_async.devserver.store import Store
 from flyte_remote_async.errors import ClosedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path
+    from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
-    from flyte_remote_async.devserver.serving import Serving
+    from flyte_remote_async.devserver.inprocess import InProcessTransport
+    from flyte_remote_async.devserver.objects import Objects
+    from flyte_remote_async.devserver.scheduler import Scheduler
+    from flyte_remote_async.devserver.threaded import ThreadedDevServer
     from flyte_remote_async.remote import FlyteRemote
 
 __all__ = ["DevServer"]
 
 _PROJECT: Final = "flytesnacks"
 _LONGEST_STOP: Final = 0.5
+_OPEN_TO_OTHERS: Final = (
+    "the devserver listens on %s and has no authentication: whoever reaches port %d can read all it knows and run what "
+    "it can run"
+)
+_LOG: Final = logging.getLogger(__name__)
+_NOT_RUNNING: Final = "the devserver is not running: use it inside of `async with DevServer() as dev:`"
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -54,9 +61,15 @@ class DevServer:
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
         state: File that keeps the state; None is memory, which goes when the server is closed.
+        http_port: Port for signed URLs, S3 and logs; None is the one after ``port``, and 0 a free one.
+        objects: Folder that keeps the objects; None is a folder beside the state's file, and memory without one.
+        read_limit_bytes: The largest inputs or outputs that the data RPCs show; Flyte's own default. Larger ones come
+            back empty and without an error, as from Flyte, and are there for CreateDownloadLocation. 0 shows all.
 
     Attributes:
         clock: Its time: ``await dev.clock.advance(hours=2)`` lets sleeps, timeouts and schedules fall due.
+        faults: What goes wrong at it: ``dev.faults.add(Fail("UNAVAILABLE"), "Get*")``.
+        requests: How many requests it has got, by the name of the RPC.
 
     Example:
         >>> async with DevServer() as dev:
@@ -70,17 +83,45 @@ class DevServer:
         ...         execution = await remote.execute(await remote.fetch_workflow("samples.chain"))
     """
 
-    def __init__(self, *, host: str = "127.0.0.1", port: int = 0, state: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        state: str | Path | None = None,
+        http_port: int | None = None,
+        objects: str | Path | None = None,
+        read_limit_bytes: int = READ_LIMIT,
+    ) -> None:
         self._host = host
         self._port = port
-        self._bound = 0
         self._state = state
+        self._http_port = http_port
+        self._folder = objects
+        self._read_limit = read_limit_bytes
+        self._data: DataPlane | None = None
         self._stand_ins = StandIns()
         self.clock = Clock()
         self._store: Store | None = None
         self._engine: Engine | None = None
-        self._registry = Registry()
-        self._serving: Serving | None = None
+        self._scheduler: Scheduler | None = None
+        self.faults = Faults()
+        self.requests: Counter[str] = Counter()
+        self._registry = Registry(self.faults, self.requests)
+        self._faces: Faces | None = None
+
+    @staticmethod
+    def in_thread(**options: Any) -> ThreadedDevServer:
+        """Return a server that runs in a thread with a loop of its own, for a plain ``with``.
+
+        For programs without an event loop, and for tests whose application runs in a loop of its own.
+
+        Args:
+            **options: The arguments of :class:`DevServer`.
+        """
+        from flyte_remote_async.devserver.threaded import ThreadedDevServer
+
+        return ThreadedDevServer(**options)
 
     async def start(self) -> Self:
         """Open the state and listen. Starting twice is fine.
@@ -100,25 +141,35 @@ class DevServer:
         return self
 
     async def _serve(self, store: Store) -> None:
-        # Loads grpc, which whoever only imports this module does without.
-        from flyte_remote_async.devserver.serving import Serving
-
         await store.add_project(project_pb2.Project(id=_PROJECT, name=_PROJECT, description=f"{_PROJECT} description"))
         runners = FunctionRunner(self._stand_ins, self.clock), EchoRunner()
         self._engine = Engine(store, runners, self.clock)
-        self._registry = _registry(store, self._engine)
-        self._serving = Serving(self._registry.handlers())
-        self._bound = await self._serving.start(self._host, self._port)
+        self._data = await DataPlane.open(store, self.clock, folder=self._folder, state=self._state)
+        services = Services(store, self._engine, self._data, self.clock, self.faults, self._read_limit)
+        self._scheduler = services.register(self._registry)
+        await self._scheduler.start()
+        faces = Faces(self._registry.handlers(), self._host)
+        await faces.open(self._port)
+        self._faces = faces
+        after = faces.port + 1 if self._port else 0
+        host = "127.0.0.1" if self._host.startswith("unix:") else self._host
+        await self._data.http.start(host, after if self._http_port is None else self._http_port)
+        if faces.is_open_to_others:
+            _LOG.warning(_OPEN_TO_OTHERS, self._host, faces.port)
 
     async def aclose(self) -> None:
         """Stop listening, stop what runs, and close the state. Closing twice is fine."""
-        if self._serving is not None:
-            await self._serving.stop(_LONGEST_STOP)
+        if self._faces is not None:
+            await self._faces.aclose(_LONGEST_STOP)
+        if self._scheduler is not None:
+            await self._scheduler.aclose()
         if self._engine is not None:
             await self._engine.aclose()
+        if self._data is not None:
+            await self._data.aclose()
         if self._store is not None:
             await self._store.aclose()
-        self._serving = self._engine = self._store = None
+        self._faces = self._scheduler = self._engine = self._data = self._store = None
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -131,8 +182,21 @@ class DevServer:
     @property
     def endpoint(self) -> str:
         """Where it listens, such as ``"127.0.0.1:41003"``."""
-        self._opened()
-        return f"{self._host}:{self._bound}"
+        return f"{self._host}:{self._open_faces().port}"
+
+    @property
+    def http_endpoint(self) -> str:
+        """Where it listens for HTTP, such as ``"127.0.0.1:41004"``.
+
+        Raises:
+            MissingExtraError: What serves HTTP is not installed.
+        """
+        return self._open_data().http.endpoint
+
+    @property
+    def objects(self) -> Objects:
+        """The objects of its bucket, ``s3://my-s3-bucket``."""
+        return self._open_data().objects
 
     @property
     def store(self) -> Store:
@@ -141,8 +205,7 @@ class DevServer:
 
     def transport(self) -> InProcessTransport:
         """Return a transport to this server that needs no socket."""
-        self._opened()
-        return InProcessTransport(self._registry.handlers())
+        return self._open_faces().transport()
 
     def remote(self, **options: Any) -> FlyteRemote:
         """Return a client of this server, over real gRPC.
@@ -178,24 +241,54 @@ class DevServer:
         """
         return await load_state(self._opened(), source)
 
+    async def load_objects(self, archive: str | Path) -> int:
+        """Put the files of a tar archive into the bucket; their names begin with ``my-s3-bucket/``.
+
+        Returns:
+            How many objects were put.
+
+        Raises:
+            OSError: The archive cannot be read.
+            MalformedMessageError: It is no archive of this kind; nothing is put.
+        """
+        return await self.objects.load(Path(archive))
+
+    # --- what happens to servers ---
+
+    async def restart(self, downtime: float = 0.0) -> None:
+        """Go down and come back: on the same port, with the same state, while executions go on as Flyte's do.
+
+        Connections are reset, and calls in flight are lost.
+
+        Args:
+            downtime: Seconds between the two, by the wall clock; connections are refused meanwhile.
+        """
+        async with self.outage():
+            await anyio.sleep(downtime)
+
+    def outage(self) -> AbstractAsyncContextManager[None]:
+        """Be down inside of an ``async with``: connections are reset, and new ones are refused."""
+        return self._open_faces().outage()
+
+    async def goaway(self, grace: float = 5.0) -> None:
+        """Tell all clients to connect anew, as a server does that is replaced: with GOAWAY, and no call is lost.
+
+        Args:
+            grace: Seconds that calls in flight may still take.
+        """
+        await self._open_faces().goaway(grace)
+
     def _opened(self) -> Store:
         if self._store is None:
-            raise ClosedError("the devserver is not running: use it inside of `async with DevServer() as dev:`")
+            raise ClosedError(_NOT_RUNNING)
         return self._store
 
+    def _open_data(self) -> DataPlane:
+        if self._data is None:
+            raise ClosedError(_NOT_RUNNING)
+        return self._data
 
-def _registry(store: Store, engine: Engine) -> Registry:
-    registry = Registry()
-    for service in (
-        ExecutionService(store, engine),
-        LaunchService(store, engine),
-        NodeService(store),
-        EntityService(store),
-        RegistrationService(store),
-        NamedEntityService(store),
-        ProjectService(store),
-        SignalService(store),
-        DataProxyService(store),
-    ):
-        service.register(registry)
-    return registry
+    def _open_faces(self) -> Faces:
+        if self._faces is None:
+            raise ClosedError(_NOT_RUNNING)
+        return self._faces

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self, cast
+import socket
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeAlias, cast
 
 import anyio
+import anyio.to_thread
 import attrs
 import grpc
 import grpc.aio
 
+from flyte_remote_async.devserver.connections import cut_connections
+from flyte_remote_async.devserver.faults import ConnectionCutError
 from flyte_remote_async.errors import RPCError
 from flyte_remote_async.transport.base import Reply
 from flyte_remote_async.transport.methods import METHODS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from types import TracebackType
 
     from flyte_remote_async.transport.base import Metadata
@@ -81,6 +85,7 @@ class Serving:
         self._max_receive_bytes = max_receive_bytes
         self._tls = tls
         self._server: grpc.aio.Server | None = None
+        self._port = 0
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
         """Listen, and return the port.
@@ -92,6 +97,8 @@ class Serving:
         Raises:
             OSError: The address cannot be listened on, for example because the port is taken.
         """
+        if port:
+            await anyio.to_thread.run_sync(_check_port, host, port)
         server = grpc.aio.server(
             options=(
                 ("grpc.max_receive_message_length", self._max_receive_bytes),
@@ -101,14 +108,14 @@ class Serving:
                 ("grpc.so_reuseport", 0),
             ),
         )
-        server.add_generic_rpc_handlers((_Dispatch(self._handlers),))
+        server.add_generic_rpc_handlers((_Dispatch(self._handlers, self.cut),))
         address = host if host.startswith("unix:") else f"{host}:{port}"
         try:
             bound = self._listen(server, address)
         except RuntimeError as error:
             await server.stop(None)
-            raise OSError(f"cannot listen on {address}: is the port taken?") from error
-        self._server = server
+            raise OSError(f"cannot listen on {address}: {error}") from error
+        self._server, self._port = server, bound
         starting = asyncio.ensure_future(server.start())
         try:
             # grpc.aio breaks when its start is cancelled, and the start is short: so it ends first.
@@ -130,6 +137,21 @@ class Serving:
         )
         return server.add_secure_port(address, credentials)
 
+    async def cut(self, peer: str | None = None) -> None:
+        """Reset connections, as if a machine went away: nobody is told. Connections over ``unix:`` stay.
+
+        Args:
+            peer: The client whose connection it is, as gRPC names it, such as ``"ipv4:127.0.0.1:41003"``; None resets
+                all of them.
+        """
+        number = None
+        if peer is not None:
+            _, _, port = peer.rpartition(":")
+            if not port.isdecimal():
+                return
+            number = int(port)
+        await anyio.to_thread.run_sync(cut_connections, self._port, number)
+
     async def stop(self, grace: float | None = None) -> None:
         """Stop listening; stopping twice is fine.
 
@@ -149,19 +171,33 @@ class Serving:
         await self.stop()
 
 
+def _check_port(host: str, port: int) -> None:
+    """Refuse a port that is taken with the system's own reason; gRPC has none, and writes to stderr besides."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        socket.create_server(address[:2], family=family).close()
+    except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]
+        raise OSError(f"cannot listen on {host}:{port}: {reason}") from error
+
+
+_Cutter: TypeAlias = "Callable[[str], Awaitable[None]]"
+
+
 class _Dispatch(grpc.GenericRpcHandler):
-    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+    def __init__(self, handlers: Mapping[str, Handler], cut: _Cutter) -> None:
         self._handlers = handlers
+        self._cut = cut
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
         path = handler_call_details.method
         handler = self._handlers.get(path)
         if handler is None or path not in METHODS:
             return grpc.unary_unary_rpc_method_handler(cast("Any", _unimplemented(path)))
-        return grpc.unary_unary_rpc_method_handler(cast("Any", _serve(handler, path)))
+        return grpc.unary_unary_rpc_method_handler(cast("Any", _serve(handler, path, self._cut)))
 
 
-def _serve(handler: Handler, path: str) -> Any:
+def _serve(handler: Handler, path: str, cut: _Cutter) -> Any:
     async def serve(request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
         metadata = cast("Metadata", tuple(context.invocation_metadata() or ()))
         try:
@@ -169,6 +205,9 @@ def _serve(handler: Handler, path: str) -> Any:
         except RPCError as error:
             code = grpc.StatusCode[error.code]
             return await context.abort(code, error.details, cast("Any", error.trailing_metadata))
+        except ConnectionCutError as error:
+            await cut(context.peer())
+            return await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
         except Exception as error:  # noqa: BLE001 - a server answers, whatever its handler does
             _LOG.exception("the handler of %s failed", path)
             return await context.abort(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")

@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from flyteidl.core import types_pb2
+from google.protobuf.json_format import MessageToDict
 
+from flyte_remote_async.devserver.json_schemas import schema_covers
 from flyte_remote_async.devserver.prototext import prototext
 
 if TYPE_CHECKING:
@@ -71,7 +73,8 @@ def _scalar_type(scalar: literals_pb2.Scalar) -> types_pb2.LiteralType:
         case "binary":
             shown = types_pb2.LiteralType(simple=_BINARIES.get(scalar.binary.tag, types_pb2.BINARY))
         case "blob":
-            shown = types_pb2.LiteralType(blob=scalar.blob.metadata.type)
+            known = scalar.blob.HasField("metadata")
+            shown = types_pb2.LiteralType(blob=scalar.blob.metadata.type) if known else types_pb2.LiteralType()
         case "schema":
             shown = types_pb2.LiteralType(schema=scalar.schema.type)
         case "structured_dataset":
@@ -146,11 +149,20 @@ def _casts_to_table(upstream: types_pb2.LiteralType, downstream: types_pb2.Liter
     if upstream.WhichOneof("type") not in ("schema", "structured_dataset_type"):
         return False
     formats = {_format(side) for side in (upstream, downstream)} - {""}
-    columns = _columns(upstream)
-    wanted = _columns(downstream)
     if len(formats) > 1:
         return False
+    if upstream.HasField("structured_dataset_type") and downstream.HasField("structured_dataset_type"):
+        return _columns_cast(upstream.structured_dataset_type, downstream.structured_dataset_type)
+    columns = _columns(upstream)
+    wanted = _columns(downstream)
     return not columns or not wanted or all(columns.get(name) == kind for name, kind in wanted.items())
+
+
+def _columns_cast(upstream: types_pb2.StructuredDatasetType, downstream: types_pb2.StructuredDatasetType) -> bool:
+    columns = {column.name: column.literal_type for column in upstream.columns}
+    return not columns or all(
+        column.name in columns and _casts(columns[column.name], column.literal_type) for column in downstream.columns
+    )
 
 
 def _format(table: types_pb2.LiteralType) -> str:
@@ -171,9 +183,16 @@ def _casts_trivially(upstream: types_pb2.LiteralType, downstream: types_pb2.Lite
     if upstream.structure.tag and upstream.structure.tag != downstream.structure.tag:
         return False
     if upstream.simple == downstream.simple == types_pb2.STRUCT:
-        schemas = (upstream.HasField("metadata"), downstream.HasField("metadata"))
-        return not all(schemas) or upstream.metadata == downstream.metadata
+        return _structure_casts(upstream, downstream)
     return _bare(upstream) == _bare(downstream)
+
+
+def _structure_casts(upstream: types_pb2.LiteralType, downstream: types_pb2.LiteralType) -> bool:
+    if not (upstream.HasField("metadata") and downstream.HasField("metadata")):
+        return True
+    if upstream.metadata == downstream.metadata:
+        return True
+    return schema_covers(MessageToDict(upstream.metadata), MessageToDict(downstream.metadata))
 
 
 def _bare(kind: types_pb2.LiteralType) -> types_pb2.LiteralType:

@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 from flyte_remote_async.errors import DetachedError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
     from datetime import timedelta
+    from typing import Literal
 
     from flyte_remote_async.entities import FlyteTask
     from flyte_remote_async.executions.data import ExecutionData
+    from flyte_remote_async.executions.events import Event
     from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
     from flyte_remote_async.literals import Context
     from flyte_remote_async.models.identifiers import Identifier, WorkflowExecutionIdentifier
+
+    Until = Literal["terminal", "running"] | Callable[[FlyteWorkflowExecution], bool]
 
 __all__ = ["Remote", "bound"]
 
@@ -34,6 +39,7 @@ class Remote(Protocol):
         attempts: bool = True,
         io: bool = False,
         definitions: bool = False,
+        signals: bool = False,
     ) -> FlyteWorkflowExecution:
         """Return a new snapshot of an execution."""
         ...
@@ -44,8 +50,19 @@ class Remote(Protocol):
         timeout: timedelta | float | None = None,
         poll_interval: timedelta | float | None = None,
         sync_nodes: bool = True,
+        *,
+        until: Until = "terminal",
     ) -> FlyteWorkflowExecution:
         """Return the snapshot of an execution when it has ended."""
+        ...
+
+    def watch(
+        self,
+        execution: FlyteWorkflowExecution,
+        timeout: timedelta | float | None = None,
+        poll_interval: timedelta | float | None = None,
+    ) -> AsyncGenerator[Event]:
+        """Yield what happens to an execution."""
         ...
 
     async def terminate(self, execution: FlyteWorkflowExecution, cause: str) -> None:

@@ -330,6 +330,18 @@ class FlyteNodeExecution(RemoteExecutionBase[node_execution_pb2.NodeExecution]):
         whole = attempts[-1].closure.error if error and attempts else None
         return whole if error and whole and whole.message.startswith(error.message) else error
 
+    @property
+    def error_truncated(self) -> bool:
+        """Whether the message of the error may be cut: lists give its first 100 bytes, and attempts have it whole."""
+        error = self.closure.error
+        if error is None or self._closure_error is not error:
+            return False
+        from flyte_remote_async.models.outcomes import is_cut
+
+        attempts = self._below.attempts
+        whole = attempts[-1].closure.error if attempts else None
+        return is_cut(error.message) and (whole is None or whole.message != error.message)
+
     def _record(self) -> tuple[Any, ...]:
         below = self._below
         counts = tuple(None if part is None else len(part) for part in (below.nodes, below.attempts, below.executions))

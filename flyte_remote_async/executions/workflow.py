@@ -17,16 +17,18 @@ from flyte_remote_async.models.message import canonical_bytes, parse
 from flyte_remote_async.models.phases import WorkflowPhase
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
     from datetime import timedelta
 
     from flyte_remote_async.entities import FlyteWorkflow
-    from flyte_remote_async.executions.binding import Remote
+    from flyte_remote_async.executions.binding import Remote, Until
     from flyte_remote_async.executions.data import ExecutionData
+    from flyte_remote_async.executions.events import Event
     from flyte_remote_async.executions.node import FlyteNodeExecution
     from flyte_remote_async.executions.tree import Part
     from flyte_remote_async.models.executions import ExecutionClosure, ExecutionSpec
     from flyte_remote_async.models.outcomes import ExecutionError
+    from flyte_remote_async.models.signals import Signal
     from flyte_remote_async.policy.sync_plan import Coverage
 
 __all__ = ["FlyteWorkflowExecution"]
@@ -58,6 +60,8 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
     _covers: Coverage | None = attrs.field(default=None, kw_only=True)
     _workflow: FlyteWorkflow | None = attrs.field(default=None, kw_only=True)
     _hints: Mapping[str, Any] | None = attrs.field(default=None, kw_only=True)
+    _signals: tuple[Signal, ...] | None = attrs.field(default=None, kw_only=True)
+    _is_cut: bool = attrs.field(default=False, kw_only=True)
 
     def __init__(
         self,
@@ -92,6 +96,8 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
         covers: Coverage | None = None,
         workflow: FlyteWorkflow | None = None,
         data: ExecutionData | None = None,
+        signals: tuple[Signal, ...] | None = None,
+        is_cut: bool = False,
     ) -> Self:
         """Return the snapshot of a protobuf message.
 
@@ -103,6 +109,8 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
             covers: What was read along, where the execution has ended and will not be read again.
             workflow: The definition of its workflow, where it was read along.
             data: Its inputs and outputs, where they were read along.
+            signals: The signals that its gate nodes wait for or waited for, where they were read along.
+            is_cut: Whether it came out of a list that may have cut its error.
         """
         self = cls.__new__(cls)
         self.__attrs_init__(
@@ -115,6 +123,8 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
             covers=covers,
             workflow=workflow,
             hints=type_hints,
+            signals=signals,
+            is_cut=is_cut,
         )
         return self
 
@@ -167,6 +177,11 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
         return self.phase is WorkflowPhase.SUCCEEDED
 
     @property
+    def error_truncated(self) -> bool:
+        """Whether the message of the error may be cut: lists give its first 100 bytes. A sync reads it whole."""
+        return self._is_cut
+
+    @property
     def execution_url(self) -> str | None:
         """The address of the execution's page in the Flyte console; None for a snapshot without a remote."""
         return None if self._remote is None else self._remote.console_url(self.id)
@@ -190,6 +205,11 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
         """Output name to the Python type that its value is decoded as, where they were given."""
         return self._hints
 
+    @property
+    def signals(self) -> tuple[Signal, ...] | None:
+        """The signals that its gate nodes wait for or waited for, where they were read along; None elsewhere."""
+        return self._signals
+
     @functools.cached_property
     def node_executions(self) -> Mapping[str, FlyteNodeExecution]:
         """The top-level nodes by their id, start and end node included.
@@ -207,7 +227,13 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
     # --- verbs --------------------------------------------------------------------------------------------------
 
     async def sync(
-        self, sync_nodes: bool = False, *, attempts: bool = True, io: bool = False, definitions: bool = False
+        self,
+        sync_nodes: bool = False,
+        *,
+        attempts: bool = True,
+        io: bool = False,
+        definitions: bool = False,
+        signals: bool = False,
     ) -> FlyteWorkflowExecution:
         """Return the execution as it is now; this snapshot does not change.
 
@@ -220,6 +246,7 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
             io: Whether to read inputs and outputs of all that has nodes or attempts, one request for each.
             definitions: Whether to read the workflow and the tasks that ran, for ``flyte_workflow``, ``interface``
                 and ``task``.
+            signals: Whether to read the signals of executions with a gate node that runs, one request for each.
 
         Raises:
             DetachedError: The snapshot knows no remote.
@@ -228,22 +255,26 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
             ClosedError: The remote is closed.
         """
         remote = bound(self._remote, self.description, "sync")
-        return await remote.sync(self, sync_nodes, attempts=attempts, io=io, definitions=definitions)
+        return await remote.sync(self, sync_nodes, attempts=attempts, io=io, definitions=definitions, signals=signals)
 
     async def wait(
         self,
         timeout: timedelta | float | None = None,
         poll_interval: timedelta | float | None = None,
         sync_nodes: bool = True,
+        *,
+        until: Until = "terminal",
     ) -> FlyteWorkflowExecution:
         """Return the execution when it has ended, well or not.
 
-        Polls read the status alone, with pauses that grow while nothing moves; nodes are read once, at the end.
+        All waits of a remote share their looks, which read the status alone; nodes are read once, at the end.
 
         Args:
             timeout: Seconds (or a timedelta) to wait at most, all told; None waits as long as it takes.
-            poll_interval: Seconds (or a timedelta) between two looks; None adapts to how the execution moves.
+            poll_interval: Seconds (or a timedelta) between two looks; None adapts to the age of the execution.
             sync_nodes: Whether the snapshot that is returned has its nodes and attempts.
+            until: What to wait for: ``"terminal"``, its end; ``"running"``, that it has started; or a function that
+                is given each new status, without nodes, and says whether the wait is over. An end ends each wait.
 
         Raises:
             WaitTimeoutError: It did not end in time; its ``execution`` is the last snapshot.
@@ -261,7 +292,36 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
             ```
         """
         remote = bound(self._remote, self.description, "wait")
-        return await remote.wait(self, timeout, poll_interval, sync_nodes)
+        return await remote.wait(self, timeout, poll_interval, sync_nodes, until=until)
+
+    def watch(
+        self,
+        timeout: timedelta | float | None = None,
+        poll_interval: timedelta | float | None = None,
+    ) -> AsyncGenerator[Event]:
+        """Yield what happens to the execution and to all that is below it, until it has ended.
+
+        What differs from this snapshot comes first. A phase that the execution or a part of it has left is never told
+        again, and the last event is the end of the execution. It looks when the next event is wanted and none is left:
+        who reads slowly gets what differs from what he saw last, without what came and went between.
+
+        Args:
+            timeout: Seconds (or a timedelta) to watch at most, all told; None watches as long as it takes.
+            poll_interval: Seconds (or a timedelta) between two looks; None adapts to how it moves.
+
+        Raises:
+            WaitTimeoutError: It did not end in time.
+            DetachedError: The snapshot knows no remote.
+            NotFoundError: The control plane does not know the execution.
+            ClosedError: The remote was closed.
+
+        Example:
+            ```python
+            async for event in execution.watch():
+                print(event)
+            ```
+        """
+        return bound(self._remote, self.description, "watch").watch(self, timeout, poll_interval)
 
     async def terminate(self, cause: str) -> None:
         """End the execution.
@@ -276,6 +336,32 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
             RPCError: The control plane could not be asked.
         """
         await bound(self._remote, self.description, "terminate").terminate(self, cause)
+
+    def diff(self, old: FlyteWorkflowExecution) -> tuple[Event, ...]:
+        """Return what happened between an earlier snapshot of the execution and this one, in order.
+
+        A part starts before what is below it and ends after it; the rest is in the order of the control plane's times.
+        Nothing goes back: what has ended in the earlier snapshot stays ended. Phases that came and went between the two
+        looks are not made up. What was not read in the earlier snapshot counts as not there yet, what was not read in
+        this one as unchanged. What both snapshots share is not looked at.
+
+        Args:
+            old: The earlier snapshot.
+
+        Raises:
+            ValueError: It is of another execution.
+
+        Example:
+            ```python
+            before = execution
+            execution = await execution.sync(sync_nodes=True)
+            for event in execution.diff(before):
+                print(event)
+            ```
+        """
+        from flyte_remote_async.executions.diff import diff
+
+        return diff(self, old)
 
     # --- as a part of a tree ------------------------------------------------------------------------------------
 
@@ -293,19 +379,21 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
 
     def _record(self) -> tuple[Any, ...]:
         hints = dict(self._hints) if self._hints else None
-        return self._data, self._nodes is not None, self._workflow, hints
+        return self._data, self._nodes is not None, self._workflow, hints, self._signals, self._is_cut
 
     def _parts(self) -> tuple[Part, ...]:
         return self._nodes or ()
 
     @classmethod
     def _assemble(cls, record: tuple[Any, ...], parts: Sequence[Any]) -> Self:
-        data, has_nodes, workflow, hints = record
+        data, has_nodes, workflow, hints, signals, is_cut = record
         return cls.from_flyte_idl(
             parse(execution_pb2.Execution, data),
             type_hints=hints,
             nodes=tuple(parts) if has_nodes else None,
             workflow=workflow,
+            signals=signals,
+            is_cut=is_cut,
         )
 
     def _to_dict(self, parts: list[dict[str, Any]]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from flyteidl.admin import execution_pb2 as admin_execution_pb2
 from flyteidl.admin import task_execution_pb2
@@ -28,7 +28,18 @@ __all__ = [
     "LogFormat",
     "Reason",
     "TaskLog",
+    "is_cut",
 ]
+
+# Lists cut the message of an error that has more than 100 bytes, and take off what is left of a cut character.
+# Source: flyteadmin's ``transformers/execution.go``.
+_CUT_AT: Final = 100
+_LONGEST_CHARACTER: Final = 4
+
+
+def is_cut(message: str) -> bool:
+    """Return whether the message of an error may have been cut by a list."""
+    return _CUT_AT - _LONGEST_CHARACTER < len(message.encode()) <= _CUT_AT
 
 
 class ErrorKind(OpenEnum):

@@ -14,15 +14,16 @@ from flyte_remote_async.models.identifiers import Identifier
 from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
+    from flyteidl.admin import execution_pb2, node_execution_pb2, signal_pb2, task_execution_pb2
 
     from flyte_remote_async.entities import FlyteLaunchPlan, FlyteNode, FlyteTask, FlyteWorkflow
     from flyte_remote_async.executions.binding import Remote
     from flyte_remote_async.executions.data import ExecutionData
     from flyte_remote_async.interface import TypedInterface
     from flyte_remote_async.models.identifiers import WorkflowExecutionIdentifier
+    from flyte_remote_async.models.signals import Signal
     from flyte_remote_async.policy.sync_plan import Coverage
 
 __all__ = ["Context", "ExecutionDraft", "NodeDraft", "present"]
@@ -78,8 +79,12 @@ class ExecutionDraft:
     old: FlyteWorkflowExecution | None
     node: NodeDraft | None = None
     message: execution_pb2.Execution | None = None
+    is_cut: bool = False
     nodes: list[NodeDraft] | None = None
     data: ExecutionData | None = None
+    # What was read of its signals; empty where no node may wait for one.
+    signals: Sequence[signal_pb2.Signal] = ()
+    are_signals_asked: bool = False
     definitions: Mapping[str, FlyteNode] = _NO_NODES
     snapshot: FlyteWorkflowExecution | None = None
     # Ids of the nodes whose level was asked for.
@@ -120,7 +125,12 @@ class ExecutionDraft:
         if self.snapshot is not None or self.message is None:
             return
         nodes = None if self.nodes is None else tuple(present(node.snapshot) for node in self.nodes)
-        settled = self.is_final and nodes is not None and all(node.covers(context.wanted) for node in nodes)
+        settled = (
+            self.is_final
+            and not self.is_cut
+            and nodes is not None
+            and all(node.covers(context.wanted) for node in nodes)
+        )
         self.snapshot = FlyteWorkflowExecution.from_flyte_idl(
             self.message,
             remote=context.remote,
@@ -129,7 +139,16 @@ class ExecutionDraft:
             covers=context.wanted if settled else None,
             workflow=context.workflows.get(self.workflow_id),
             data=self.data,
+            signals=self._signals() if context.wanted.signals else None,
+            is_cut=self.is_cut,
         )
+
+    def _signals(self) -> tuple[Signal, ...]:
+        if not self.signals:
+            return ()
+        from flyte_remote_async.models.signals import Signal  # a program that meets no gate does without
+
+        return tuple(map(Signal.from_flyte_idl, self.signals))
 
 
 @attrs.define(eq=False)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from flyte_remote_async.operations.calls import Calls
     from flyte_remote_async.policy.filters import Filter
 
-__all__ = ["executions"]
+__all__ = ["executions", "has_cut_error"]
 
 _PAGE: Final = 100
 
@@ -70,3 +70,12 @@ async def executions(
             yield execution
             if len(seen) == limit:
                 return
+
+
+def has_cut_error(listed: execution_pb2.Execution) -> bool:
+    """Return whether the error of an execution that a list gave may be cut."""
+    if not listed.closure.HasField("error"):
+        return False
+    from flyte_remote_async.models.outcomes import is_cut  # most executions have no error
+
+    return is_cut(listed.closure.error.message)

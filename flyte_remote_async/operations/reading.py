@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
 
 from flyte_remote_async.errors import MalformedMessageError
-from flyte_remote_async.transport.methods import GET_EXECUTION, LIST_NODE_EXECUTIONS, LIST_TASK_EXECUTIONS
+from flyte_remote_async.transport.methods import GET_EXECUTION, LIST_NODE_EXECUTIONS, LIST_SIGNALS, LIST_TASK_EXECUTIONS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from flyteidl.admin import signal_pb2
     from google.protobuf.message import Message
 
     from flyte_remote_async.models.identifiers import NodeExecutionIdentifier, WorkflowExecutionIdentifier
@@ -106,6 +107,20 @@ class Reader:
             # A node that is on two pages was read again: the later row is the newer.
             found.update({node.id.node_id: node for node in page.node_executions})  # type: ignore[attr-defined]
         return list(found.values())
+
+    async def signals(self, execution_id: WorkflowExecutionIdentifier) -> list[signal_pb2.Signal]:
+        """Return the signals of an execution, those that were given and those that are waited for.
+
+        Args:
+            execution_id: Of which execution.
+        """
+        from flyteidl.admin import signal_pb2  # a program that meets no gate does without
+
+        request = signal_pb2.SignalListRequest(workflow_execution_id=execution_id.to_flyte_idl(), limit=PAGE)
+        found: list[signal_pb2.Signal] = []
+        async for page in pages(self._calls, LIST_SIGNALS, request):
+            found.extend(page.signals)  # type: ignore[attr-defined]
+        return found
 
     async def attempts(self, node: NodeExecutionIdentifier) -> list[task_execution_pb2.TaskExecution]:
         """Return the attempts of a node's task, in order.

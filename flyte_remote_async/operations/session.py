@@ -26,9 +26,12 @@ if TYPE_CHECKING:
     from flyte_remote_async.operations.data import DataReader
     from flyte_remote_async.operations.definitions import Definitions
     from flyte_remote_async.operations.fetch import Fetcher
+    from flyte_remote_async.operations.hub.hub import Hub
     from flyte_remote_async.operations.launch import Launcher
+    from flyte_remote_async.operations.supervisor import Supervisor
     from flyte_remote_async.storage.objects import StoredObjects
     from flyte_remote_async.transport.base import Transport
+    from flyte_remote_async.transport.guard import Guard
 
 __all__ = ["Session", "open_session"]
 
@@ -50,7 +53,7 @@ class Session:
         closing: Is set when the remote is closed, for those who wait between two calls.
     """
 
-    def __init__(self, config: Config, transport: Transport, types: Types | None = None) -> None:
+    def __init__(self, config: Config, transport: Guard, types: Types | None = None) -> None:
         from flyte_remote_async.operations.calls import Calls
         from flyte_remote_async.operations.reading import Reader
 
@@ -61,6 +64,24 @@ class Session:
         # Not anyio's: making one imports its backend, and a program that never waits need not pay for that.
         self.closing = asyncio.Event()
         self._types = types
+        # By the identity that calls are made under: one user's token never asks for another. A remote has one so far.
+        self._hubs: dict[None, Hub] = {}
+
+    @property
+    def hub(self) -> Hub:
+        """Looks at what is waited for."""
+        if None not in self._hubs:
+            from flyte_remote_async.operations.hub.hub import Hub
+
+            self._hubs[None] = Hub(self)
+        return self._hubs[None]
+
+    @functools.cached_property
+    def supervisor(self) -> Supervisor:
+        """Owns the tasks that belong to nobody's call."""
+        from flyte_remote_async.operations.supervisor import Supervisor
+
+        return Supervisor()
 
     @functools.cached_property
     def reads(self) -> anyio.CapacityLimiter:
@@ -134,9 +155,15 @@ class Session:
 
     async def aclose(self) -> None:
         """Close what is open."""
+        # First: it refuses to be closed from another loop.
         try:
             await self.transport.aclose()
         finally:
+            self.closing.set()
+            for hub in self._hubs.values():
+                hub.close()
+            if "supervisor" in self.__dict__:
+                await self.supervisor.aclose()
             if "objects" in self.__dict__:
                 await self.objects.aclose()
 

@@ -30,7 +30,7 @@ from flyte_remote_async.models.message import canonical_bytes
 from flyte_remote_async.models.phases import NodePhase
 from flyte_remote_async.operations.drafts import Context, ExecutionDraft, NodeDraft, present
 from flyte_remote_async.operations.tasks import task_group
-from flyte_remote_async.policy.sync_plan import changed_since, needs_of
+from flyte_remote_async.policy.sync_plan import changed_since, may_wait, needs_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -77,7 +77,7 @@ async def sync(
         RPCError: The control plane could not be asked.
         ClientStateError: The remote is closed, or used from the wrong loop or process.
     """
-    if execution.is_done and (not sync_nodes or execution.covers(wanted)):
+    if execution.is_done and not execution.error_truncated and (not sync_nodes or execution.covers(wanted)):
         return execution
     if sync_nodes:
         return await Look(session, remote, wanted).at(execution)
@@ -103,19 +103,24 @@ class Look:
     _workflows: dict[Identifier, FlyteWorkflow | None] = attrs.field(factory=dict, init=False)
 
     async def at(
-        self, old: FlyteWorkflowExecution, message: execution_pb2.Execution | None = None
+        self,
+        old: FlyteWorkflowExecution,
+        message: execution_pb2.Execution | None = None,
+        *,
+        is_cut: bool = False,
     ) -> FlyteWorkflowExecution:
         """Return a new snapshot of an execution with its tree.
 
         Args:
             old: The snapshot before; what is settled in it is taken over.
             message: The execution as it is now, where it was just read; it is read when it is None.
+            is_cut: Whether a list may have cut the error of that.
 
         Raises:
             RPCError: The execution or a level below it could not be read, for a reason that is not a node's own.
             ClientStateError: The remote is closed, or used from the wrong loop or process.
         """
-        root = ExecutionDraft(old.id, old, message=message)
+        root = ExecutionDraft(old.id, old, message=message, is_cut=is_cut)
         async with task_group() as group:
             group.start_soon(self._read_execution, group, root)
         context = Context(self.remote, self.wanted, self._tasks, self._workflows)
@@ -133,7 +138,7 @@ class Look:
 
     async def _read_execution(self, group: TaskGroup, draft: ExecutionDraft) -> None:
         self._drafts.append(draft)
-        if draft.message is None and draft.old is not None and draft.old.is_done:
+        if draft.message is None and draft.old is not None and draft.old.is_done and not draft.old.error_truncated:
             draft.message = draft.old.to_flyte_idl()
         if draft.message is None:
             draft.message = await self._ask(draft.node, self.session.reader.execution, draft.id)
@@ -189,6 +194,7 @@ class Look:
         if needs.execution:
             self._start_child(group, draft)
         if not needs.attempts:
+            self._start_signals(group, draft)
             self._start_data(group, draft)
         return draft
 
@@ -224,8 +230,24 @@ class Look:
         if self.wanted.definitions and draft.attempts:
             for id in {Identifier.from_flyte_idl(attempt.id.task_id) for attempt in draft.attempts}:
                 group.start_soon(self._read_task, id)
-        # The attempts tell which task's interface the data has.
+        # The attempts tell which task's interface the data has, and whether the node is a gate.
+        self._start_signals(group, draft)
         self._start_data(group, draft)
+
+    def _start_signals(self, group: TaskGroup, draft: NodeDraft) -> None:
+        execution = draft.execution
+        if not self.wanted.signals or execution.are_signals_asked or execution.is_final:
+            return
+        attempts = None if draft.attempts is None else len(draft.attempts)
+        if may_wait(evidence_of(draft.message, attempts=attempts), is_done=draft.is_final):
+            execution.are_signals_asked = True
+            group.start_soon(self._read_signals, execution)
+
+    async def _read_signals(self, draft: ExecutionDraft) -> None:
+        found = await self._try(self.session.reader.signals, draft.id)
+        # Where they cannot be had now, those of before still stand.
+        before = (draft.old.signals if draft.old else None) or ()
+        draft.signals = found if found is not None else [signal.to_flyte_idl() for signal in before]
 
     async def _read_task(self, id: Identifier) -> None:
         if id not in self._tasks:

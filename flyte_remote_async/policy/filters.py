@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Filter",
     "FilterValue",
+    "can_be_value",
     "contains",
     "eq",
     "filters_text",
@@ -68,8 +69,13 @@ def _text(field: str, value: FilterValue) -> str:
     return _sendable(text, f"{text!r} for {field!r}")
 
 
+def can_be_value(text: str) -> bool:
+    """Return whether a text can be written in Flyte's grammar as the value of a filter."""
+    return bool(text) and not text[0].isspace() and not _FORBIDDEN & set(text)
+
+
 def _sendable(text: str, what: str) -> str:
-    if not text or text[0].isspace() or _FORBIDDEN & set(text):
+    if not can_be_value(text):
         reason = (
             f"Flyte's filters have no escapes: {what} must not be empty, begin with a space or hold a line break or "
             "one of + ; , ( ) — list without this filter and compare what comes back"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from flyte_remote_async.policy.filters import Filter
     from flyte_remote_async.policy.node_kinds import Evidence
 
-__all__ = ["Coverage", "Needs", "changed_since", "needs_of"]
+__all__ = ["Coverage", "Needs", "changed_since", "may_wait", "needs_of"]
 
 # The clocks of the server's parts differ, and events are stored after they happened: rows this much older than the
 # newest one seen are asked for again.
@@ -39,11 +39,14 @@ class Coverage:
         attempts: The attempts of task nodes.
         io: Inputs and outputs.
         definitions: The workflow and the tasks.
+        signals: The signals that running gate nodes wait for. What has ended waits for none, so they do not count when
+            it is asked whether all is there.
     """
 
     attempts: bool = True
     io: bool = False
     definitions: bool = False
+    signals: bool = False
 
     def includes(self, other: Coverage) -> bool:
         """Whether all that the other asks for is in this one."""
@@ -87,6 +90,19 @@ def needs_of(node: Evidence, wanted: Coverage) -> Needs:
         attempts=wanted.attempts and runs_task,
         execution=kind is NodeKind.LAUNCH_PLAN,
     )
+
+
+def may_wait(node: Evidence, *, is_done: bool) -> bool:
+    """Whether a node may wait for a signal: a gate that runs, or a leaf that may be one as far as is known.
+
+    Args:
+        node: What the node shows of itself.
+        is_done: Whether the node has ended.
+    """
+    if is_done or not node.is_started:
+        return False
+    kind = kind_of(node)
+    return kind is NodeKind.GATE or (kind is NodeKind.TASK and node.attempts is None and not node.has_task_metadata)
 
 
 def changed_since(seen: Iterable[datetime | None]) -> tuple[Filter, ...]:

@@ -70,7 +70,7 @@ def connect(
     timeouts: Timeouts | None = None,
     policy: RetryPolicy | None = None,
     max_message_bytes: int = MAX_MESSAGE_BYTES,
-) -> Transport:
+) -> Guard:
     """Return the whole transport to a control plane, inside a running event loop.
 
     Args:
@@ -110,7 +110,7 @@ def wrap(
     timeouts: Timeouts | None = None,
     policy: RetryPolicy | None = None,
     max_message_bytes: int = MAX_MESSAGE_BYTES,
-) -> Transport:
+) -> Guard:
     """Return the whole transport over channels of any kind, such as the devserver's in-process one.
 
     Args:

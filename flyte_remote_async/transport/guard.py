@@ -59,12 +59,7 @@ class Guard:
         self, method: Method[Any, Any], request: bytes, *, timeout: float | None = None, metadata: Metadata = ()
     ) -> Reply:
         """Make one call; see :class:`~flyte_remote_async.transport.base.Transport`."""
-        try:
-            task = asyncio.current_task()
-        except RuntimeError:  # no loop; asyncio sees to it that a forked child has none, either
-            task = None
-        if self._closed or task is None or task.get_loop() is not self._loop:
-            raise self._refusal(method.name)
+        task = self.check(method.name)
         if len(request) > self._max_request_bytes:
             raise self._too_large(method, len(request))
         call = _Call(task)
@@ -77,6 +72,23 @@ class Guard:
             raise
         finally:
             self._calls.discard(call)
+
+    def check(self, name: str) -> asyncio.Task[Any]:
+        """Return the running task, which may use the transport.
+
+        Args:
+            name: What it is about to do, for messages.
+
+        Raises:
+            ClientStateError: The transport is closed, or this is another loop or process.
+        """
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:  # no loop; asyncio sees to it that a forked child has none, either
+            task = None
+        if self._closed or task is None or task.get_loop() is not self._loop:
+            raise self._refusal(name)
+        return task
 
     def _refusal(self, name: str) -> ClientStateError:
         if os.getpid() != self._pid:

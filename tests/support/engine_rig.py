@@ -10,6 +10,7 @@ from flyteidl.admin import (
     execution_pb2,
     launch_plan_pb2,
     node_execution_pb2,
+    project_pb2,
     task_execution_pb2,
     task_pb2,
     workflow_pb2,
@@ -18,8 +19,10 @@ from google.protobuf.message import Message
 
 from flyte_remote_async.devserver.clock import Clock
 from flyte_remote_async.devserver.engine import Engine
+from flyte_remote_async.devserver.faults import Faults
 from flyte_remote_async.devserver.runners.echo import EchoRunner
 from flyte_remote_async.devserver.runners.functions import FunctionRunner
+from flyte_remote_async.devserver.services.launching import LaunchService
 from flyte_remote_async.devserver.stand_ins import StandIns
 from flyte_remote_async.devserver.store import Query, Store
 from flyte_remote_async.devserver.store.sql import Statement
@@ -134,6 +137,9 @@ async def open_rig(recordings: Recordings | None = None, clock: Clock | None = N
     stand_ins = StandIns()
     clock = clock or Clock()
     engine = Engine(store, (FunctionRunner(stand_ins, clock), EchoRunner()), clock)
+    for project in ("flytesnacks", "p"):
+        await store.add_project(project_pb2.Project(id=project))
+    engine.ask(LaunchService(store, engine, clock, Faults()))
     try:
         yield Rig(store, engine, stand_ins)
     finally:

@@ -32,7 +32,7 @@ SPECIAL: dict[type[FlyteRemoteError], tuple[tuple[Any, ...], dict[str, Any]]] = 
     errors.ExecutionFailedError: (("execution p/d/e0", "FAILED", "USER:ValueError", "three is not four"), {}),
     errors.WaitTimeoutError: (
         ("too slow",),
-        {"execution": execution_of(), "last_error": rpc_error("UNAVAILABLE", "away", **ABOUT)},
+        {"execution": execution_of(), "last_error": rpc_error("UNAVAILABLE", "away", **ABOUT), "stale_for": 4.5},
     ),
     errors.OutputsUnavailableError: (("no outputs; tried:",), {"tried": ["this", "that"]}),
     errors.MissingLiteralError: (("o1", ["o0", "p"]), {}),

@@ -12,8 +12,11 @@ import pytest
 import flyte_remote_async
 
 PUBLIC = [
+    "AttemptChanged",
     "AuthConfig",
     "Config",
+    "Event",
+    "ExecutionPhaseChanged",
     "FlyteDirectory",
     "FlyteError",
     "FlyteFile",
@@ -31,12 +34,16 @@ PUBLIC = [
     "Literal",
     "LiteralType",
     "LiteralsResolver",
+    "LogLinkAdded",
     "NodeExecutionIdentifier",
     "NodeKind",
     "NodePhase",
+    "NodePhaseChanged",
     "RemoteExecutionBase",
     "ResourceType",
     "Secret",
+    "Signal",
+    "SignalWanted",
     "StructuredDataset",
     "TaskExecutionIdentifier",
     "TaskPhase",

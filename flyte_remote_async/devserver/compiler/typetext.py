@@ -19,8 +19,6 @@ __all__ = ["type_text"]
 
 def type_text(declared: LiteralType) -> str:
     """Return the text of a type; of a structure only its fields."""
-    if declared.WhichOneof("type") is None:
-        return "None"
     if declared.simple != types_pb2.STRUCT:
         return prototext(declared)
     fields = declared.structure.dataclass_type

@@ -12,10 +12,12 @@ from flyteidl.admin import execution_pb2
 from flyteidl.core import identifier_pb2
 
 from flyte_remote_async.devserver.clock import Clock
+from flyte_remote_async.devserver.engine.catalog import Catalog
 from flyte_remote_async.devserver.engine.graph import Program
 from flyte_remote_async.devserver.engine.kinds import KINDS
 from flyte_remote_async.devserver.engine.launching import effective_inputs, single_task_workflow
-from flyte_remote_async.devserver.engine.recorder import Recorder
+from flyte_remote_async.devserver.engine.platform import Platform
+from flyte_remote_async.devserver.engine.recorder import WORKFLOW_ABORTED, Recorder
 from flyte_remote_async.devserver.engine.run import Level, Run
 from flyte_remote_async.devserver.outcome import Outcome, system_failure
 from flyte_remote_async.errors import ClosedError
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from flyteidl.admin import workflow_pb2
     from flyteidl.core import literals_pb2
 
+    from flyte_remote_async.devserver.engine.platform import Admin
     from flyte_remote_async.devserver.runners import TaskRunner
     from flyte_remote_async.devserver.store import Store
 
@@ -56,10 +59,20 @@ class Engine:
 
     def __init__(self, store: Store, runners: Sequence[TaskRunner], clock: Clock | None = None) -> None:
         self._store = store
-        self._runners = tuple(runners)
         self._clock = clock or Clock()
+        catalog = Catalog(store.artifacts, self._clock)
+        self._platform = Platform(store, tuple(runners), self._clock, self, catalog)
         self._running: dict[_Key, _Running] = {}
         self._closed = False
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether it stops all that runs."""
+        return self._closed
+
+    def ask(self, admin: Admin) -> None:
+        """Let launch-plan nodes ask a service for their executions, as flytepropeller asks flyteadmin."""
+        self._platform.admin = admin
 
     async def launch(self, execution: execution_pb2.Execution, inputs: literals_pb2.LiteralMap) -> None:
         """Start an execution, and return without waiting for it.
@@ -94,6 +107,7 @@ class Engine:
         """
         running = self._running.get(_key(execution_id))
         if running is not None:
+            running.recorder.abort_reason = WORKFLOW_ABORTED
             running.scope.cancel()
             await self.join(execution_id)
         recorder = running.recorder if running else Recorder(self._store, self._clock, execution_id)
@@ -145,7 +159,7 @@ class Engine:
         await self._store.put_execution_data(execution.id, inputs=inputs)
         await recorder.run_execution(workflow.id)
         program = Program(workflow.closure.compiled_workflow)
-        run = Run(execution, recorder, self._runners, self._clock, KINDS)
+        run = Run(execution, recorder, self._platform, KINDS)
         return await run.run_level(Level(program, program.main), inputs)
 
     async def _workflow(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from flyteidl.admin import node_execution_pb2
 from flyteidl.core import execution_pb2
 
 from flyte_remote_async.devserver.engine.graph import END_NODE
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from flyteidl.admin import execution_pb2 as admin_pb2
-    from flyteidl.core import identifier_pb2, literals_pb2, tasks_pb2
+    from flyteidl.core import compiler_pb2, identifier_pb2, literals_pb2, tasks_pb2
 
     from flyte_remote_async.devserver.clock import Clock
     from flyte_remote_async.devserver.outcome import Outcome
@@ -35,6 +36,9 @@ class Recorder:
         store: Where it writes.
         clock: What it dates with.
         execution_id: Whose execution it is.
+
+    Attributes:
+        abort_reason: Why what runs is stopped, once something stops it, in Flyte's words.
     """
 
     def __init__(self, store: Store, clock: Clock, execution_id: identifier_pb2.WorkflowExecutionIdentifier) -> None:
@@ -42,6 +46,7 @@ class Recorder:
         self._clock = clock
         self.execution_id = execution_id
         self.root = root_uri(execution_id)
+        self.abort_reason = ""
         self._live: dict[str, NodeRecord] = {}
 
     # --- nodes ---
@@ -60,21 +65,48 @@ class Recorder:
             together.put_node(row, place.parent_id)
             together.put_node_data(row.id, inputs=outputs)
 
-    async def queue(self, place: Place) -> NodeRecord:
-        """Write a node as QUEUED."""
-        record = NodeRecord(self.execution_id, place, self._clock.now())
-        self._live[place.node_id] = record
-        await self._store.put_node(record.message, place.parent_id)
-        return record
+    def new_node(self, place: Place) -> NodeRecord:
+        """Return the record of a node, not yet written."""
+        return NodeRecord(self.execution_id, place, self._clock.now())
 
-    async def keep_inputs(self, record: NodeRecord, inputs: literals_pb2.LiteralMap) -> None:
-        """Write the inputs of a node."""
-        await self._store.put_node_data(record.message.id, inputs=inputs)
+    async def queue(self, record: NodeRecord, inputs: literals_pb2.LiteralMap) -> None:
+        """Write a node as QUEUED, with its inputs."""
+        self._live[record.place.node_id] = record
+        async with self._store.transaction() as together:
+            together.put_node(record.message, record.place.parent_id)
+            together.put_node_data(record.message.id, inputs=inputs)
 
     async def run_parent(self, record: NodeRecord) -> None:
         """Write a node that has nodes inside as RUNNING."""
         record.run(self._clock.now(), is_parent=True)
         await self._store.put_node(record.message, record.place.parent_id)
+
+    async def run_child(self, record: NodeRecord, child: identifier_pb2.WorkflowExecutionIdentifier) -> None:
+        """Write a node that has started an execution as RUNNING."""
+        record.run(self._clock.now(), child=child)
+        await self._store.put_node(record.message, record.place.parent_id)
+
+    async def run_dynamic(
+        self, record: NodeRecord, closure: compiler_pb2.CompiledWorkflowClosure, spec_uri: str
+    ) -> None:
+        """Write a node as DYNAMIC_RUNNING, with the workflow that its task asked for.
+
+        Args:
+            record: The node.
+            closure: The workflow, compiled.
+            spec_uri: Where the task left it.
+        """
+        record.run_dynamic(self._clock.now(), spec_uri)
+        node_id, workflow_id = record.message.id, closure.primary.template.id
+        dynamic = node_execution_pb2.DynamicWorkflowNodeMetadata(
+            id=workflow_id, compiled_workflow=closure, dynamic_job_spec_uri=spec_uri
+        )
+        async with self._store.transaction() as together:
+            together.put_node(record.message, record.place.parent_id)
+            together.put_node_data(node_id, dynamic_workflow=dynamic)
+            together.put_dynamic_workflow(
+                node_id, node_execution_pb2.DynamicNodeWorkflowResponse(compiled_workflow=closure)
+            )
 
     async def end_node(self, record: NodeRecord, outcome: Outcome) -> None:
         """Write how a node ended."""
@@ -83,7 +115,7 @@ class Recorder:
             together.put_node(record.message, record.place.parent_id)
             if outcome.error is None:
                 together.put_node_data(record.message.id, outputs=outcome.outputs)
-        del self._live[record.place.node_id]
+        self._live.pop(record.place.node_id, None)
 
     async def abort_inside(self, parent_id: str, reason: str) -> None:
         """Write all nodes inside of a node that have not ended as ABORTED, with their attempts.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from flyteidl.core import tasks_pb2
 
+    from flyte_remote_async.devserver.engine.catalog import CacheNote
     from flyte_remote_async.devserver.naming import Place
     from flyte_remote_async.devserver.outcome import Outcome
 
@@ -77,17 +78,73 @@ class NodeRecord:
     ) -> None:
         self.place = place
         self.attempt: AttemptRecord | None = None
+        self._success: execution_pb2.NodeExecution.Phase = _NODE.SUCCEEDED
         self.message = _node(execution_id, place, now)
         self.message.input_uri = place.inputs_uri
         self.message.closure.phase = _NODE.QUEUED
 
-    def run(self, now: dt.datetime, *, is_parent: bool = False) -> None:
-        """Note that it runs."""
+    def run(
+        self,
+        now: dt.datetime,
+        *,
+        is_parent: bool = False,
+        is_array: bool = False,
+        child: identifier_pb2.WorkflowExecutionIdentifier | None = None,
+    ) -> None:
+        """Note that it runs.
+
+        Args:
+            now: The instant.
+            is_parent: Whether there are nodes inside of it.
+            is_array: Whether it is an array node.
+            child: The execution that it has started.
+        """
         closure = self.message.closure
         self.message.metadata.is_parent_node = is_parent
+        self.message.metadata.is_array = is_array
+        if child is not None:
+            closure.workflow_node_metadata.executionId.CopyFrom(child)
         closure.phase = _NODE.RUNNING
         closure.started_at.FromDatetime(now)
         closure.updated_at.FromDatetime(now)
+
+    def run_dynamic(self, now: dt.datetime, spec_uri: str) -> None:
+        """Note that its task has ended, and that the workflow runs that the task asked for.
+
+        Args:
+            now: The instant.
+            spec_uri: Where the task left the workflow.
+        """
+        closure, metadata = self.message.closure, self.message.metadata
+        metadata.is_parent_node = metadata.is_dynamic = True
+        closure.phase = _NODE.DYNAMIC_RUNNING
+        closure.updated_at.FromDatetime(now)
+        closure.task_node_metadata.SetInParent()
+        closure.dynamic_job_spec_uri = spec_uri
+
+    def recover(self, original: node_execution_pb2.NodeExecution, *, is_parent: bool) -> None:
+        """Note that it will not run, but end as RECOVERED.
+
+        Args:
+            original: The node of the other execution that it takes its outputs from.
+            is_parent: Whether the workflow says that there are nodes inside of it.
+        """
+        self._success = _NODE.RECOVERED
+        theirs, closure = original.closure, self.message.closure
+        self.message.metadata.is_parent_node = is_parent
+        self.message.metadata.is_array = original.metadata.is_array
+        if theirs.HasField("workflow_node_metadata"):
+            closure.workflow_node_metadata.CopyFrom(theirs.workflow_node_metadata)
+        elif theirs.HasField("task_node_metadata"):
+            closure.task_node_metadata.CopyFrom(theirs.task_node_metadata)
+            closure.task_node_metadata.checkpoint_uri = ""
+        closure.deck_uri = theirs.deck_uri
+
+    def note_cache(self, note: CacheNote) -> None:
+        """Note what the cache had of it, or what it left there."""
+        metadata = self.message.closure.task_node_metadata
+        metadata.cache_status = note.status
+        metadata.catalog_key.CopyFrom(note.key)
 
     def end(self, now: dt.datetime, outcome: Outcome) -> None:
         """Note how it ended."""
@@ -95,10 +152,10 @@ class NodeRecord:
             self.message.closure.output_uri = self.place.outputs_uri(self.attempt.number if self.attempt else 0)
         else:
             self.message.closure.error.CopyFrom(outcome.error)
-        if self.attempt is not None:
+        if self.attempt is not None and not self.message.metadata.is_dynamic:
             metadata = self.message.closure.task_node_metadata
             metadata.checkpoint_uri = self.attempt.checkpoint_uri
-        self._stop(now, _NODE.SUCCEEDED if outcome.error is None else _NODE.FAILED)
+        self._stop(now, self._success if outcome.error is None else _NODE.FAILED)
 
     def abort(self, now: dt.datetime, reason: str) -> None:
         """Note that it was aborted."""

@@ -13,25 +13,27 @@ import attrs
 from flyte_remote_async.devserver.engine import bindings
 from flyte_remote_async.devserver.engine.conditions import BranchError
 from flyte_remote_async.devserver.engine.graph import END_NODE, START_NODE, Progress
+from flyte_remote_async.devserver.engine.shortcuts import cached_outcome, recovered_outcome
 from flyte_remote_async.devserver.naming import Place
 from flyte_remote_async.devserver.outcome import Outcome, system_failure, user_failure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from anyio.streams.memory import MemoryObjectSendStream
     from flyteidl.admin import execution_pb2
     from flyteidl.core import literals_pb2, tasks_pb2, workflow_pb2
 
-    from flyte_remote_async.devserver.clock import Clock
     from flyte_remote_async.devserver.engine.graph import Graph, Program
+    from flyte_remote_async.devserver.engine.platform import Platform
     from flyte_remote_async.devserver.engine.recorder import Recorder
     from flyte_remote_async.devserver.engine.records import NodeRecord
     from flyte_remote_async.devserver.runners import TaskRunner
 
-__all__ = ["Kind", "Level", "Run"]
+__all__ = ["AUTO_ABORT", "Kind", "Level", "Run"]
 
-_AUTO_ABORT: Final = "Some node execution failed, auto-abort."
+AUTO_ABORT: Final = "Some node execution failed, auto-abort."
+"""Why what still runs in an execution is stopped when a node of it has failed."""
 
 
 @attrs.frozen
@@ -43,6 +45,7 @@ class Level:
         graph: Its nodes.
         parent: The node that it is inside of; None at the top.
         attempt: The attempt of that node that it belongs to.
+        abort_reason: Why its nodes that still run are stopped when one of them has failed, in Flyte's words.
         outputs: What its nodes gave, by id; grows while it runs.
     """
 
@@ -50,6 +53,7 @@ class Level:
     graph: Graph
     parent: Place | None = None
     attempt: int = 0
+    abort_reason: str = AUTO_ABORT
     outputs: dict[str, literals_pb2.LiteralMap] = attrs.field(factory=dict)
 
     def place(self, root: str, spec_id: str) -> Place:
@@ -74,13 +78,13 @@ class Run:
     Args:
         execution: The execution as it was launched.
         recorder: Where to write what happens.
-        runners: What runs attempts of tasks, first come first served.
-        clock: What instants and sleeps are taken from.
+        platform: What it shares with the other executions of the engine.
         kinds: For each target of a node, what carries it out.
 
     Attributes:
         execution: The execution as it was launched.
         recorder: Where to write what happens.
+        platform: What it shares with the other executions of the engine.
         clock: What instants and sleeps are taken from.
         parallelism: Held by each task node that runs: ``max_parallelism`` of them at a time.
     """
@@ -89,21 +93,20 @@ class Run:
         self,
         execution: execution_pb2.Execution,
         recorder: Recorder,
-        runners: Sequence[TaskRunner],
-        clock: Clock,
+        platform: Platform,
         kinds: Mapping[str | None, Kind],
     ) -> None:
         self.execution = execution
         self.recorder = recorder
-        self.clock = clock
-        self._runners = runners
+        self.platform = platform
+        self.clock = platform.clock
         self._kinds = kinds
         most = execution.spec.max_parallelism
         self.parallelism = anyio.CapacityLimiter(most) if most else contextlib.nullcontext()
 
     def runner(self, task: tasks_pb2.TaskTemplate) -> TaskRunner | None:
         """Return what runs a task, or None where nothing does."""
-        return next((runner for runner in self._runners if runner.takes(task)), None)
+        return self.platform.runner(task)
 
     # --- levels ---
 
@@ -114,7 +117,7 @@ class Run:
         level.outputs[START_NODE] = inputs
         progress = await self._run_nodes(level)
         if progress.failure is not None:
-            await self.recorder.abort_inside(level.parent.node_id if level.parent else "", _AUTO_ABORT)
+            await self.recorder.abort_inside(level.parent.node_id if level.parent else "", level.abort_reason)
             return progress.failure
         if progress.stuck:
             return system_failure("IllegalStateError", f"nodes {', '.join(progress.stuck)} can never become ready")
@@ -139,6 +142,8 @@ class Run:
                     node_id, outcome = await receive.receive()
                     level.outputs[node_id] = outcome.outputs
                     progress.settle(node_id, outcome)
+                if progress.failure is not None:
+                    self.recorder.abort_reason = level.abort_reason
                 nodes.cancel_scope.cancel()
         return progress
 
@@ -151,18 +156,22 @@ class Run:
     # --- nodes ---
 
     async def run_node(self, level: Level, node: workflow_pb2.Node, place: Place) -> Outcome:
-        """Run one node: from QUEUED to its end.
+        """Run one node: from QUEUED to its end, unless its outputs are known already.
 
         Args:
             level: The workflow that it is part of.
             node: The node.
             place: Where it stands.
         """
-        record = await self.recorder.queue(place)
+        record = self.recorder.new_node(place)
         try:
-            inputs = bindings.resolve(node.inputs, level.outputs)
-            await self.recorder.keep_inputs(record, inputs)
-            outcome = await self._run_kind(level, node, record, inputs)
+            outcome = await recovered_outcome(self, node, record)
+            if outcome is None:
+                inputs = bindings.resolve(node.inputs, level.outputs)
+                outcome = await cached_outcome(self, level, node, record, inputs)
+            if outcome is None:
+                await self.recorder.queue(record, inputs)
+                outcome = await self._run_kind(level, node, record, inputs)
         except bindings.BindingError as error:
             outcome = user_failure("BindingResolutionError", f"Error when trying to resolve inputs: {error}")
         except BranchError as error:

@@ -9,8 +9,9 @@ import traceback
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
-from flyteidl.core import execution_pb2, literals_pb2
+from flyteidl.core import dynamic_job_pb2, execution_pb2, literals_pb2
 
+from flyte_remote_async.devserver.dynamic import DynamicWorkflow
 from flyte_remote_async.devserver.naming import log_uri
 from flyte_remote_async.devserver.outcome import Outcome, user_failure
 from flyte_remote_async.devserver.stand_ins import acting_for
@@ -103,7 +104,7 @@ async def _call_on_loop(
         else:
             arguments = _arguments(stand_in, task, inputs)
         value = await stand_in.function(**arguments)
-        return Outcome(_outputs(stand_in, task, value))
+        return _outcome(stand_in, task, value)
     except asyncio.CancelledError as error:
         current = asyncio.current_task()
         if current is not None and current.cancelling():
@@ -118,7 +119,7 @@ def _call_in_thread(
 ) -> Outcome:
     try:
         value = stand_in.function(**_arguments(stand_in, task, inputs))
-        return Outcome(_outputs(stand_in, task, value))
+        return _outcome(stand_in, task, value)
     except BaseException as error:  # noqa: BLE001 - a user's function may raise anything, and Ctrl-C is never raised here
         return _raised(error, clock.now())
 
@@ -132,6 +133,16 @@ def _arguments(stand_in: StandIn, task: tasks_pb2.TaskTemplate, inputs: literals
         }
     except LiteralError as error:
         raise TypeError(f"Failed to convert inputs of task '{task.id.name}':\n  {error}") from None
+
+
+def _outcome(stand_in: StandIn, task: tasks_pb2.TaskTemplate, value: Any) -> Outcome:
+    match value:
+        case DynamicWorkflow():
+            return Outcome(dynamic=value.spec)
+        case dynamic_job_pb2.DynamicJobSpec():
+            return Outcome(dynamic=value)
+        case _:
+            return Outcome(_outputs(stand_in, task, value))
 
 
 def _outputs(stand_in: StandIn, task: tasks_pb2.TaskTemplate, value: Any) -> literals_pb2.LiteralMap:

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from flyteidl.admin import event_pb2, execution_pb2
 from flyteidl.core import execution_pb2 as core_execution_pb2
 
 from flyte_remote_async.devserver.filters import equals, parse_filters
+from flyte_remote_async.devserver.services.limits import READ_LIMIT, readable
 from flyte_remote_async.devserver.services.listing import check_resource_list, page, query, trimmed
-from flyte_remote_async.devserver.services.refusals import absent, check_execution
-from flyte_remote_async.errors import FailedPreconditionError, UnimplementedError
+from flyte_remote_async.devserver.services.refusals import TERMINAL, absent, check_execution, with_details
+from flyte_remote_async.devserver.services.spans import Spans
+from flyte_remote_async.errors import FailedPreconditionError
 from flyte_remote_async.transport import methods
 
 if TYPE_CHECKING:
     from flyteidl.admin import common_pb2
     from flyteidl.core import identifier_pb2, literals_pb2
 
+    from flyte_remote_async.devserver.clock import Clock
     from flyte_remote_async.devserver.dispatch import Registry
     from flyte_remote_async.devserver.store import Store
 
 __all__ = ["ExecutionService", "Launcher"]
 
 _Phase = core_execution_pb2.WorkflowExecution
-_TERMINAL: Final = {_Phase.SUCCEEDED, _Phase.FAILED, _Phase.ABORTED, _Phase.TIMED_OUT}
 
 
 class Launcher(Protocol):
@@ -39,11 +41,20 @@ class Launcher(Protocol):
 
 
 class ExecutionService:
-    """The RPCs about executions that exist."""
+    """The RPCs about executions that exist.
 
-    def __init__(self, store: Store, launcher: Launcher) -> None:
+    Args:
+        store: The state.
+        launcher: What runs executions.
+        clock: Dates what is changed.
+        read_limit: The most bytes of inputs or outputs that are shown; 0 is without limit.
+    """
+
+    def __init__(self, store: Store, launcher: Launcher, clock: Clock, read_limit: int = READ_LIMIT) -> None:
         self._store = store
         self._launcher = launcher
+        self._clock = clock
+        self._read_limit = read_limit
 
     def register(self, registry: Registry) -> None:
         """Add the RPCs of this service."""
@@ -57,10 +68,7 @@ class ExecutionService:
     async def get(self, request: execution_pb2.WorkflowExecutionGetRequest) -> execution_pb2.Execution:
         """Serve GetExecution."""
         check_execution(request)
-        found = await self._store.get_execution(request.id)
-        if found is None:
-            raise absent("execution", request.id)
-        return found
+        return await self._found(request.id)
 
     async def list(self, request: common_pb2.ResourceListRequest) -> execution_pb2.ExecutionList:
         """Serve ListExecutions: active ones unless the filters speak of a state, with errors cut short."""
@@ -81,35 +89,30 @@ class ExecutionService:
     async def data(
         self, request: execution_pb2.WorkflowExecutionGetDataRequest
     ) -> execution_pb2.WorkflowExecutionGetDataResponse:
-        """Serve GetExecutionData."""
-        check_execution(request)
-        if await self._store.get_execution(request.id) is None:
-            raise absent("execution", request.id)
-        data = await self._store.get_execution_data(request.id)
+        """Serve GetExecutionData; parts of the identifier that are left out fit any."""
+        found = await self._found(request.id)
+        inputs, outputs = readable(await self._store.get_execution_data(found.id), self._read_limit)
         return execution_pb2.WorkflowExecutionGetDataResponse(
-            inputs={}, outputs={}, full_inputs=data.inputs, full_outputs=data.outputs
+            inputs={}, outputs={}, full_inputs=inputs, full_outputs=outputs
         )
 
     async def metrics(
         self, request: execution_pb2.WorkflowExecutionGetMetricsRequest
     ) -> execution_pb2.WorkflowExecutionGetMetricsResponse:
-        """Serve GetExecutionMetrics, for executions that came with their spans."""
+        """Serve GetExecutionMetrics."""
         check_execution(request)
-        if await self._store.get_execution(request.id) is None:
-            raise absent("execution", request.id)
-        found = await self._store.get_metrics(request.id)
-        if found is None:
-            raise UnimplementedError("the devserver has spans of imported executions alone, and not of this one")
-        return found
+        span = await Spans(self._store).of_execution(await self._found(request.id), request.depth)
+        return execution_pb2.WorkflowExecutionGetMetricsResponse(span=span)
 
     async def update(self, request: execution_pb2.ExecutionUpdateRequest) -> execution_pb2.ExecutionUpdateResponse:
         """Serve UpdateExecution: archive an execution, or make it active again."""
         check_execution(request)
+        now = self._clock.now()
 
         def change(execution: execution_pb2.Execution) -> None:
             details = execution.closure.state_change_details
             details.state = request.state
-            details.occurred_at.GetCurrentTime()
+            details.occurred_at.FromDatetime(now)
 
         if await self._store.update_execution(request.id, change) is None:
             raise absent("execution", request.id)
@@ -123,7 +126,7 @@ class ExecutionService:
 
         def change(execution: execution_pb2.Execution) -> None:
             closure = execution.closure
-            if closure.phase in _TERMINAL:
+            if closure.phase in TERMINAL:
                 raise _already_ended(_Phase.Phase.Name(closure.phase))
             closure.abort_metadata.cause = request.cause
             closure.abort_metadata.principal = ""
@@ -134,15 +137,14 @@ class ExecutionService:
         await self._launcher.abort(request.id, request.cause)
         return execution_pb2.ExecutionTerminateResponse()
 
+    async def _found(self, identifier: identifier_pb2.WorkflowExecutionIdentifier) -> execution_pb2.Execution:
+        found = await self._store.get_execution(identifier)
+        if found is None:
+            raise absent("execution", identifier)
+        return found
+
 
 def _already_ended(phase: str) -> FailedPreconditionError:
-    from google.rpc import code_pb2, status_pb2
-
-    details = "Cannot abort an already terminated workflow execution"
-    status = status_pb2.Status(code=code_pb2.FAILED_PRECONDITION, message=details)
     reason = event_pb2.EventFailureReason()
     reason.already_in_terminal_state.current_phase = phase
-    status.details.add().Pack(reason)
-    return FailedPreconditionError(
-        details, trailing_metadata=(("grpc-status-details-bin", status.SerializeToString()),)
-    )
+    return with_details(FailedPreconditionError, "Cannot abort an already terminated workflow execution", reason)

@@ -5,7 +5,7 @@ Source: flyteadmin/pkg/manager/impl/validation (launch_plan_validator.go, execut
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from flyteidl.core import interface_pb2, literals_pb2
 
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["check_literals", "execution_inputs", "expected_inputs"]
 
+# The instants that a protobuf timestamp can be: the years 1 to 9999.
+_FIRST_SECOND: Final = -62_135_596_800
+_LAST_SECOND: Final = 253_402_300_799
+_SECOND: Final = 1_000_000_000
+
 
 def check_literals(literals: Mapping[str, literals_pb2.Literal], field: str) -> None:
     """Refuse values without a name, and names without a value."""
@@ -28,6 +33,7 @@ def check_literals(literals: Mapping[str, literals_pb2.Literal], field: str) -> 
             raise InvalidArgumentError(f"missing key in {field}")
         if literal.WhichOneof("value") is None:
             raise InvalidArgumentError(f"missing valid literal in {field} {name}")
+        _check_datetime(literal)
 
 
 def expected_inputs(
@@ -40,6 +46,9 @@ def expected_inputs(
     """
     variables = declared.variables
     check_literals(fixed.literals, "fixed_inputs")
+    for name, parameter in defaults.parameters.items():
+        if parameter.HasField("artifact_query"):
+            raise InvalidArgumentError(f"artifact mode not enabled but query found default_inputs {name}")
     for name, parameter in defaults.parameters.items():
         _check_default(name, parameter)
     _check_names("default", defaults.parameters, variables)
@@ -101,7 +110,24 @@ def _check_names(kind: str, names: Collection[str], variables: Collection[str]) 
             raise InvalidArgumentError(f"unexpected {kind}_input {name}")
 
 
+def _check_datetime(literal: literals_pb2.Literal) -> None:
+    if not literal.scalar.primitive.HasField("datetime"):
+        return
+    instant = literal.scalar.primitive.datetime
+    if instant.seconds < _FIRST_SECOND:
+        problem = "before 0001-01-01"
+    elif instant.seconds > _LAST_SECOND:
+        problem = "after 9999-12-31"
+    elif not 0 <= instant.nanos < _SECOND:
+        problem = "has out-of-range nanos"
+    else:
+        return
+    raise InvalidArgumentError(f"proto: timestamp ({prototext(instant)}) {problem}")
+
+
 def _check_default(name: str, parameter: interface_pb2.Parameter) -> None:
+    if not name:
+        raise InvalidArgumentError("missing key in default_inputs")
     if not (parameter.HasField("var") and parameter.var.HasField("type")):
         raise InvalidArgumentError(
             f"The Variable component of the Parameter {name} in default_inputs either is missing, or has a missing Type"
@@ -120,6 +146,7 @@ def _check_default(name: str, parameter: interface_pb2.Parameter) -> None:
             f"Type mismatch for Parameter {name} in default_inputs has type {prototext(parameter.var.type)}, "
             f"expected {prototext(shown)}"
         )
+    _check_datetime(parameter.default)
 
 
 def _check_type(
@@ -136,5 +163,8 @@ def _check_type(
 def _type_of(name: str, literal: literals_pb2.Literal) -> types_pb2.LiteralType:
     shown = literal_type_of(literal)
     if shown.WhichOneof("type") is None:
-        raise InvalidArgumentError(f"Failed to validate literal type for [{name}] with err: got unknown literal type")
+        raise InvalidArgumentError(
+            f"Failed to validate literal type for [{name}] with err: got unknown literal type: [<nil>].\n"
+            "Suggested solution: Please update all your Flyte deployment images to the latest version and try again"
+        )
     return shown

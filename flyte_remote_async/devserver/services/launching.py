@@ -1,4 +1,7 @@
-"""CreateExecution: what Flyte checks, what it keeps, and in which order, its faults included."""
+"""Launching: what Flyte checks, what it keeps, and in which order, its faults included.
+
+Source: flyteadmin/pkg/manager/impl/execution_manager.go of Flyte 1.16.8.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +9,36 @@ import re
 import secrets
 from typing import TYPE_CHECKING, Final
 
-from flyteidl.admin import common_pb2, execution_pb2
-from flyteidl.core import identifier_pb2, interface_pb2, literals_pb2, security_pb2
+from flyteidl.admin import execution_pb2
+from flyteidl.core import execution_pb2 as core_execution_pb2
+from flyteidl.core import identifier_pb2, literals_pb2
 
-from flyte_remote_async.devserver.engine.launching import single_task_workflow
-from flyte_remote_async.devserver.services.entities import no_entity
-from flyte_remote_async.devserver.services.expected_inputs import check_literals, execution_inputs, expected_inputs
+from flyte_remote_async.devserver.faults import DatabaseFails, KubernetesFails
+from flyte_remote_async.devserver.services.attributes import find_attributes
+from flyte_remote_async.devserver.services.concurrency import check_concurrency
+from flyte_remote_async.devserver.services.execution_config import resolve, run_spec
+from flyte_remote_async.devserver.services.expected_inputs import check_literals, execution_inputs
 from flyte_remote_async.devserver.services.refusals import (
+    absent,
     check_fields,
     check_labels,
+    check_notifications,
     check_place,
     duplicate,
     missing,
 )
-from flyte_remote_async.errors import InvalidArgumentError
+from flyte_remote_async.devserver.services.targets import find_target
+from flyte_remote_async.errors import InternalError, InvalidArgumentError
 from flyte_remote_async.transport import methods
 
 if TYPE_CHECKING:
-    from flyteidl.admin import launch_plan_pb2
+    from flyteidl.admin import common_pb2, launch_plan_pb2, matchable_resource_pb2
 
+    from flyte_remote_async.devserver.clock import Clock
     from flyte_remote_async.devserver.dispatch import Registry
+    from flyte_remote_async.devserver.faults import Faults
     from flyte_remote_async.devserver.services.executions import Launcher
+    from flyte_remote_async.devserver.services.targets import Target
     from flyte_remote_async.devserver.store import Store
 
 __all__ = ["LaunchService"]
@@ -34,19 +46,30 @@ __all__ = ["LaunchService"]
 _NAME: Final = re.compile(r"^[a-z][a-z\-0-9]*$")
 _LONGEST_NAME: Final = 63
 _NAME_CHARACTERS: Final = "bcdfghjklmnpqrstvwxz2456789"  # those that Kubernetes makes names of
-_MAX_PARALLELISM: Final = 25
+_CONFIG: Final = "WORKFLOW_EXECUTION_CONFIG"
 
 
 class LaunchService:
-    """The RPC that launches."""
+    """The RPCs that launch.
 
-    def __init__(self, store: Store, launcher: Launcher) -> None:
+    Args:
+        store: Where executions are kept, and what they run.
+        launcher: What runs them.
+        clock: The time.
+        faults: What goes wrong inside: Kubernetes and the database.
+    """
+
+    def __init__(self, store: Store, launcher: Launcher, clock: Clock, faults: Faults) -> None:
         self._store = store
         self._launcher = launcher
+        self._clock = clock
+        self._faults = faults
 
     def register(self, registry: Registry) -> None:
-        """Add the RPC of this service."""
+        """Add the RPCs of this service."""
         registry.add(methods.CREATE_EXECUTION, self.create)
+        registry.add(methods.RELAUNCH_EXECUTION, self.relaunch)
+        registry.add(methods.RECOVER_EXECUTION, self.recover)
 
     async def create(self, request: execution_pb2.ExecutionCreateRequest) -> execution_pb2.ExecutionCreateResponse:
         """Serve CreateExecution.
@@ -54,22 +77,69 @@ class LaunchService:
         A name that is taken is refused, and the inputs of the execution that has it are overwritten nevertheless: Flyte
         stores the inputs before it looks, and a client must live with that.
         """
-        await self._check(request)
+        # Old clients send the inputs inside the spec.
+        inputs = request.inputs if request.inputs.literals else request.spec.inputs
+        await self._check(request, inputs)
+        target = await find_target(self._store, request.spec, self._clock.now())
+        expected = target.plan.closure.expected_inputs
+        complete = execution_inputs(inputs, target.plan.spec.fixed_inputs, expected)
+        if target.workflow is None:
+            raise target.absent
         execution = execution_pb2.Execution(spec=request.spec)
         execution.id.project, execution.id.domain = request.project, request.domain
         execution.id.name = request.name or _random_name()
-        if request.spec.launch_plan.resource_type == identifier_pb2.TASK:
-            inputs = await self._prepare_task(request, execution)
-        else:
-            inputs = await self._prepare_launch_plan(request, execution)
-        _complete(execution)
-        await self._store.put_execution_data(execution.id, inputs=inputs)
-        if not await self._store.add_execution(execution):
-            raise duplicate("executions")
-        await self._launcher.launch(execution, inputs)
+        await self._store.put_execution_data(execution.id, inputs=complete, user_inputs=inputs)
+        config = await self._complete(execution, target)
+        await self._start(execution, complete, config, tagged=not target.is_task)
         return execution_pb2.ExecutionCreateResponse(id=execution.id)
 
-    async def _check(self, request: execution_pb2.ExecutionCreateRequest) -> None:
+    async def relaunch(self, request: execution_pb2.ExecutionRelaunchRequest) -> execution_pb2.ExecutionCreateResponse:
+        """Serve RelaunchExecution: the same spec and the same inputs, as an execution of its own."""
+        before = await self._found(request.id)
+        before.spec.overwrite_cache = request.overwrite_cache
+        return await self._again(request, before, execution_pb2.ExecutionMetadata.RELAUNCH)
+
+    async def recover(self, request: execution_pb2.ExecutionRecoverRequest) -> execution_pb2.ExecutionCreateResponse:
+        """Serve RecoverExecution: the same again, of which the nodes that succeeded do not run again."""
+        before = await self._found(request.id)
+        if request.HasField("metadata"):
+            before.spec.metadata.parent_node_execution.CopyFrom(request.metadata.parent_node_execution)
+        return await self._again(request, before, execution_pb2.ExecutionMetadata.RECOVERED)
+
+    async def _again(
+        self,
+        request: execution_pb2.ExecutionRelaunchRequest | execution_pb2.ExecutionRecoverRequest,
+        before: execution_pb2.Execution,
+        mode: execution_pb2.ExecutionMetadata.ExecutionMode,
+    ) -> execution_pb2.ExecutionCreateResponse:
+        before.spec.metadata.mode = mode
+        before.spec.metadata.reference_execution.CopyFrom(before.id)
+        inputs = await self._user_inputs(before)
+        place = {"project": request.id.project, "domain": request.id.domain}
+        asked = execution_pb2.ExecutionCreateRequest(**place, name=request.name, spec=before.spec, inputs=inputs)
+        return await self.create(asked)
+
+    async def _found(self, identifier: identifier_pb2.WorkflowExecutionIdentifier) -> execution_pb2.Execution:
+        found = await self._store.get_execution(identifier)
+        if found is None:
+            raise absent("execution", identifier)
+        return found
+
+    async def _user_inputs(self, execution: execution_pb2.Execution) -> literals_pb2.LiteralMap:
+        """Return the inputs that the caller of an execution gave."""
+        data = await self._store.get_execution_data(execution.id)
+        if data.user_inputs is not None:
+            return data.user_inputs
+        # One that was imported: its inputs are complete, and those that the launch plan fixes may not be given.
+        plan = await self._store.get_launch_plan(execution.spec.launch_plan)
+        if plan is None:
+            return data.inputs
+        expected = plan.closure.expected_inputs.parameters
+        return literals_pb2.LiteralMap(
+            literals={name: value for name, value in data.inputs.literals.items() if name in expected}
+        )
+
+    async def _check(self, request: execution_pb2.ExecutionCreateRequest, inputs: literals_pb2.LiteralMap) -> None:
         check_fields(request, "project", "domain")
         if request.name:
             _check_name(request.name.lower())
@@ -85,47 +155,104 @@ class LaunchService:
                 f"Invalid reference entity resource type [{identifier_pb2.ResourceType.Name(entity.resource_type)}], "
                 "only [map[TASK:<nil> LAUNCH_PLAN:<nil>]] allowed"
             )
-        check_literals(_inputs(request).literals, "inputs")
+        check_literals(inputs.literals, "inputs")
+        check_notifications(request.spec.notifications.notifications)
         check_labels(request.spec.labels)
 
-    async def _prepare_launch_plan(
-        self, request: execution_pb2.ExecutionCreateRequest, execution: execution_pb2.Execution
-    ) -> literals_pb2.LiteralMap:
-        plan = await self._store.get_launch_plan(request.spec.launch_plan)
-        if plan is None:
-            raise no_entity("LAUNCH_PLAN", request.spec.launch_plan)
-        inputs = execution_inputs(_inputs(request), plan.spec.fixed_inputs, plan.closure.expected_inputs)
-        if await self._store.get_workflow(plan.spec.workflow_id) is None:
-            raise no_entity("WORKFLOW", plan.spec.workflow_id)
-        _merge_launch_plan(execution, plan)
-        return inputs
+    async def _complete(
+        self, execution: execution_pb2.Execution, target: Target
+    ) -> matchable_resource_pb2.WorkflowExecutionConfig:
+        """Fill in what the server knows of an execution that it accepts; return the settings that count."""
+        spec, closure = execution.spec, execution.closure
+        spec.metadata.principal = ""  # nobody is logged in
+        await self._inherit(spec)
+        config = await self._config(execution, target)
+        await self._check_cluster(execution)
+        if not target.is_task:
+            spec.max_parallelism = config.max_parallelism
+        spec.security_context.CopyFrom(config.security_context)
+        spec.metadata.system_metadata.Clear()
+        spec.metadata.system_metadata.namespace = f"{execution.id.project}-{execution.id.domain}"
+        closure.workflow_id.CopyFrom(target.workflow_id)
+        closure.notifications.extend(_notifications(spec, target.plan.spec))
+        closure.created_at.FromDatetime(self._clock.now())
+        closure.updated_at.CopyFrom(closure.created_at)
+        closure.state_change_details.occurred_at.CopyFrom(closure.created_at)
+        if not target.is_task:
+            await check_concurrency(self._store, target.plan)
+        return config
 
-    async def _prepare_task(
-        self, request: execution_pb2.ExecutionCreateRequest, execution: execution_pb2.Execution
-    ) -> literals_pb2.LiteralMap:
-        task = await self._store.get_task(request.spec.launch_plan)
-        if task is None:
-            raise no_entity("TASK", request.spec.launch_plan)
-        workflow = single_task_workflow(task)
-        workflow.closure.created_at.GetCurrentTime()
-        declared = task.closure.compiled_task.template.interface.inputs
-        expected = expected_inputs(declared, literals_pb2.LiteralMap(), interface_pb2.ParameterMap())
-        inputs = execution_inputs(_inputs(request), literals_pb2.LiteralMap(), expected)
-        if await self._store.add_workflow(workflow):
-            await self._store.put_named_entity(
-                common_pb2.NamedEntity(
-                    resource_type=identifier_pb2.WORKFLOW,
-                    id={"project": workflow.id.project, "domain": workflow.id.domain, "name": workflow.id.name},
-                    metadata={"state": common_pb2.SYSTEM_GENERATED},
-                )
+    async def _inherit(self, spec: execution_pb2.ExecutionSpec) -> None:
+        """Take over from the execution whose node launches this one."""
+        if not spec.metadata.HasField("parent_node_execution"):
+            return
+        parent = spec.metadata.parent_node_execution
+        if await self._store.get_node(parent) is None:
+            raise absent("node execution", parent)
+        source = (await self._found(parent.execution_id)).spec
+        spec.metadata.principal = source.metadata.principal
+        spec.metadata.nesting = source.metadata.nesting + 1
+        if source.HasField("execution_cluster_label"):
+            spec.execution_cluster_label.CopyFrom(source.execution_cluster_label)
+
+    async def _config(
+        self, execution: execution_pb2.Execution, target: Target
+    ) -> matchable_resource_pb2.WorkflowExecutionConfig:
+        place = execution.id.project, execution.id.domain
+        plan = None if target.is_task else target.plan.spec
+        workflow = "" if plan is None else plan.workflow_id.name
+        found = [
+            await find_attributes(self._store, _CONFIG, *place, workflow),
+            await find_attributes(self._store, _CONFIG, execution.id.project),
+        ]
+        return resolve(execution.spec, plan, [each.workflow_execution_config for each in found if each is not None])
+
+    async def _check_cluster(self, execution: execution_pb2.Execution) -> None:
+        place = execution.id.project, execution.id.domain
+        found = await find_attributes(self._store, "CLUSTER_ASSIGNMENT", *place)
+        asked = execution.spec.cluster_assignment.cluster_pool_name
+        pool = found.cluster_assignment.cluster_pool_name if found is not None else ""
+        if asked and pool and asked != pool:
+            raise InvalidArgumentError(
+                f'execution with project "{place[0]}" and domain "{place[1]}" cannot run on cluster pool "{asked}", '
+                f'because its configured to run on pool "{pool}"'
             )
-        execution.closure.workflow_id.CopyFrom(workflow.id)
-        return inputs
+
+    async def _start(
+        self,
+        execution: execution_pb2.Execution,
+        inputs: literals_pb2.LiteralMap,
+        config: matchable_resource_pb2.WorkflowExecutionConfig,
+        *,
+        tagged: bool,
+    ) -> None:
+        kubernetes = self._faults.take(KubernetesFails, methods.CREATE_EXECUTION.name)
+        if kubernetes is not None:
+            _fail(execution, f"failed to create workflow in propeller {kubernetes.details}")
+        database = self._faults.take(DatabaseFails, methods.CREATE_EXECUTION.name)
+        if database is not None:
+            # What runs already in Kubernetes runs no node before its execution has a row.
+            raise InternalError(f"unexpected error type for: {database.details}")
+        if not await self._store.add_execution(execution, tagged=tagged):
+            raise duplicate("executions")
+        if kubernetes is None:
+            project = await self._store.get_project(execution.id.project)
+            labels = project.labels.values if project is not None else {}
+            run = execution_pb2.Execution(id=execution.id, closure=execution.closure)
+            run.spec.CopyFrom(run_spec(execution.spec, config, labels))
+            await self._launcher.launch(run, inputs)
 
 
-def _inputs(request: execution_pb2.ExecutionCreateRequest) -> literals_pb2.LiteralMap:
-    # Old clients send them inside the spec.
-    return request.inputs if request.HasField("inputs") else request.spec.inputs
+def _fail(execution: execution_pb2.Execution, message: str) -> None:
+    """Make an execution one that could not be started; one of a single task is refused instead.
+
+    Source: flyteadmin ``repositories/transformers/execution.go`` and ``manager/impl/execution_manager.go``.
+    """
+    if execution.spec.launch_plan.resource_type == identifier_pb2.TASK:
+        raise InternalError(message)
+    execution.closure.phase = core_execution_pb2.WorkflowExecution.FAILED
+    error = execution.closure.error
+    error.code, error.message, error.kind = "Internal", message, core_execution_pb2.ExecutionError.SYSTEM
 
 
 def _check_name(name: str) -> None:
@@ -139,27 +266,9 @@ def _random_name() -> str:
     return "a" + "".join(secrets.choice(_NAME_CHARACTERS) for _ in range(19))
 
 
-def _merge_launch_plan(execution: execution_pb2.Execution, plan: launch_plan_pb2.LaunchPlan) -> None:
-    """Take over what the launch plan says and the request does not."""
-    spec, closure = execution.spec, execution.closure
-    given = [spec.max_parallelism, plan.spec.max_parallelism, _MAX_PARALLELISM]
-    spec.max_parallelism = next(number for number in given if number > 0)
-    if not spec.HasField("security_context") and plan.spec.HasField("security_context"):
-        spec.security_context.CopyFrom(plan.spec.security_context)
+def _notifications(
+    spec: execution_pb2.ExecutionSpec, plan: launch_plan_pb2.LaunchPlanSpec
+) -> list[common_pb2.Notification]:
     if spec.notifications.notifications:
-        closure.notifications.extend(spec.notifications.notifications)
-    elif not spec.disable_all:
-        closure.notifications.extend(plan.spec.entity_metadata.notifications)
-    closure.workflow_id.CopyFrom(plan.spec.workflow_id)
-
-
-def _complete(execution: execution_pb2.Execution) -> None:
-    """Fill in what the server knows of an execution that it has accepted."""
-    spec, closure = execution.spec, execution.closure
-    spec.metadata.principal = ""  # nobody is logged in
-    spec.metadata.system_metadata.namespace = f"{execution.id.project}-{execution.id.domain}"
-    if not spec.security_context.HasField("run_as"):
-        spec.security_context.run_as.CopyFrom(security_pb2.Identity())
-    closure.created_at.GetCurrentTime()
-    closure.updated_at.CopyFrom(closure.created_at)
-    closure.state_change_details.occurred_at.CopyFrom(closure.created_at)
+        return list(spec.notifications.notifications)
+    return [] if spec.disable_all else list(plan.entity_metadata.notifications)

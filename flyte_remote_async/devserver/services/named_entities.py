@@ -75,9 +75,9 @@ class NamedEntityService:
 
         As in Flyte, a page is cut before the filters are applied, so that a page may be shorter than the limit.
         """
+        check_fields(request, "project", "domain")
         if request.resource_type == identifier_pb2.UNSPECIFIED:
             raise InvalidArgumentError("invalid value for resource_type")
-        check_fields(request, "project", "domain")
         check_limit(request)
         conditions = parse_filters(request.filters or "not_like(name,.flytegen%)", "entities")
         table = _table(request, "list entity names")

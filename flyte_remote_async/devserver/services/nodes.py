@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flyteidl.admin import common_pb2, node_execution_pb2, task_execution_pb2
 from flyteidl.core import identifier_pb2
 
 from flyte_remote_async.devserver.filters import equals
+from flyte_remote_async.devserver.services.limits import READ_LIMIT, readable
 from flyte_remote_async.devserver.services.listing import check_limit, page, query, trimmed
-from flyte_remote_async.devserver.services.refusals import absent, check_fields, check_node, missing
+from flyte_remote_async.devserver.services.refusals import absent, check_attempt, check_node, missing
 from flyte_remote_async.devserver.store.rows import execution_key, node_key
-from flyte_remote_async.errors import InvalidArgumentError, NotFoundError
+from flyte_remote_async.errors import NotFoundError
 from flyte_remote_async.transport import methods
 
 if TYPE_CHECKING:
@@ -29,10 +30,16 @@ def flyte_url(identifier: identifier_pb2.NodeExecutionIdentifier, attempt: int |
 
 
 class NodeService:
-    """The RPCs about node executions and task executions."""
+    """The RPCs about node executions and task executions.
 
-    def __init__(self, store: Store) -> None:
+    Args:
+        store: The state.
+        read_limit: The most bytes of inputs or outputs that are shown; 0 is without limit.
+    """
+
+    def __init__(self, store: Store, read_limit: int = READ_LIMIT) -> None:
         self._store = store
+        self._read_limit = read_limit
 
     def register(self, registry: Registry) -> None:
         """Add the RPCs of this service."""
@@ -65,7 +72,7 @@ class NodeService:
         self, request: node_execution_pb2.NodeExecutionForTaskListRequest
     ) -> node_execution_pb2.NodeExecutionList:
         """Serve ListNodeExecutionsForTask: empty, for in Flyte 1.x children belong to nodes and not to attempts."""
-        _check_attempt(request.task_execution_id)
+        _check_attempt(request, "task_execution_id")
         check_limit(request)
         attempt = await self._attempt(request.task_execution_id)
         run = execution_key(attempt.id.node_execution_id.execution_id)
@@ -77,12 +84,13 @@ class NodeService:
     ) -> node_execution_pb2.NodeExecutionGetDataResponse:
         """Serve GetNodeExecutionData."""
         node = await self._node(request.id)
-        data = await self._store.get_node_data(request.id)
+        data = await self._store.get_node_data(node.id)
+        inputs, outputs = readable(data, self._read_limit)
         return node_execution_pb2.NodeExecutionGetDataResponse(
             inputs={},
             outputs={},
-            full_inputs=data.inputs,
-            full_outputs=data.outputs,
+            full_inputs=inputs,
+            full_outputs=outputs,
             dynamic_workflow=data.dynamic_workflow,
             flyte_urls=_urls(flyte_url(request.id), deck=bool(node.closure.deck_uri)),
         )
@@ -91,8 +99,8 @@ class NodeService:
         self, request: node_execution_pb2.GetDynamicNodeWorkflowRequest
     ) -> node_execution_pb2.DynamicNodeWorkflowResponse:
         """Serve GetDynamicNodeWorkflow."""
-        await self._node(request.id)
-        found = await self._store.get_dynamic_workflow(request.id)
+        node = await self._node(request.id)
+        found = await self._store.get_dynamic_workflow(node.id)
         if found is None:
             raise NotFoundError("node does not contain dynamic workflow")
         return found
@@ -101,13 +109,15 @@ class NodeService:
         self, request: task_execution_pb2.TaskExecutionGetRequest
     ) -> task_execution_pb2.TaskExecution:
         """Serve GetTaskExecution."""
-        _check_attempt(request.id)
+        _check_attempt(request, "id")
         return await self._attempt(request.id)
 
     async def list_attempts(
         self, request: task_execution_pb2.TaskExecutionListRequest
     ) -> task_execution_pb2.TaskExecutionList:
         """Serve ListTaskExecutions: the attempts of one node, with their errors in full."""
+        if not request.HasField("node_execution_id"):
+            raise missing("id")
         check_node(request.node_execution_id)
         check_limit(request)
         where = equals("task_executions", **node_key(request.node_execution_id))
@@ -119,15 +129,15 @@ class NodeService:
         self, request: task_execution_pb2.TaskExecutionGetDataRequest
     ) -> task_execution_pb2.TaskExecutionGetDataResponse:
         """Serve GetTaskExecutionData."""
-        _check_attempt(request.id)
+        _check_attempt(request, "id")
         attempt = await self._attempt(request.id)
-        data = await self._store.get_attempt_data(attempt.id)
+        inputs, outputs = readable(await self._store.get_attempt_data(attempt.id), self._read_limit)
         url = flyte_url(attempt.id.node_execution_id, attempt.id.retry_attempt)
         return task_execution_pb2.TaskExecutionGetDataResponse(
             inputs={},
             outputs={},
-            full_inputs=data.inputs,
-            full_outputs=data.outputs,
+            full_inputs=inputs,
+            full_outputs=outputs,
             flyte_urls=_urls(url, deck=False),
         )
 
@@ -147,7 +157,9 @@ class NodeService:
     async def _node(self, identifier: identifier_pb2.NodeExecutionIdentifier) -> node_execution_pb2.NodeExecution:
         found = await self._store.get_node(identifier)
         if found is None:
-            raise absent("node execution", identifier)
+            named = identifier_pb2.NodeExecutionIdentifier(node_id=identifier.node_id)
+            named.execution_id.CopyFrom(identifier.execution_id)
+            raise absent("node execution", named)
         return found
 
     async def _attempt(self, identifier: identifier_pb2.TaskExecutionIdentifier) -> task_execution_pb2.TaskExecution:
@@ -161,16 +173,10 @@ class NodeService:
         return found
 
 
-def _check_attempt(identifier: identifier_pb2.TaskExecutionIdentifier) -> None:
-    if not identifier.HasField("node_execution_id"):
-        raise missing("node_execution_id")
-    check_node(identifier.node_execution_id)
-    if not identifier.HasField("task_id"):
-        raise missing("task_id")
-    if identifier.task_id.resource_type != identifier_pb2.TASK:
-        kind = identifier_pb2.ResourceType.Name(identifier.task_id.resource_type).lower()
-        raise InvalidArgumentError(f"unexpected resource type {kind} for task_id, expected task instead")
-    check_fields(identifier.task_id, "project", "domain", "name", "version")
+def _check_attempt(request: Any, field: str) -> None:
+    if not request.HasField(field):
+        raise missing("id")
+    check_attempt(getattr(request, field))
 
 
 def _urls(base: str, *, deck: bool) -> common_pb2.FlyteURLs:

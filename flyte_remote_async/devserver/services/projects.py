@@ -43,6 +43,8 @@ class ProjectService:
         """Serve RegisterProject."""
         if not request.HasField("project"):
             raise missing("project")
+        if not request.project.name:
+            raise missing("project_name")
         _check(request.project)
         if not await self._store.add_project(request.project):
             raise duplicate("projects")
@@ -108,11 +110,11 @@ def _check(project: project_pb2.Project) -> None:
             f"regex used for validation is '{_LABEL.pattern}')]"
         )
     for field, longest in _LONGEST.items():
-        if len(getattr(project, field)) > longest:
+        if len(getattr(project, field).encode()) > longest:
             raise InvalidArgumentError(f"project_{field} cannot exceed {longest} characters")
     if project.domains:
         raise InvalidArgumentError(
-            "domains are currently only set system wide. Please retry without domains included in your request."
+            "Domains are currently only set system wide. Please retry without domains included in your request."
         )
 
 

@@ -6,14 +6,18 @@ Source: flyteadmin/pkg/manager/impl/validation and pkg/errors of Flyte 1.16.8.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from google.protobuf.json_format import MessageToDict
+from flyteidl.admin import project_pb2
+from flyteidl.core import execution_pb2
 
 from flyte_remote_async.devserver.prototext import prototext
-from flyte_remote_async.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
+from flyte_remote_async.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError, RPCError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flyteidl.admin import common_pb2
     from flyteidl.core import identifier_pb2
     from google.protobuf.message import Message
 
@@ -21,24 +25,37 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DOMAINS",
+    "TERMINAL",
     "absent",
+    "check_attempt",
     "check_entity",
     "check_execution",
     "check_fields",
     "check_labels",
     "check_node",
+    "check_notifications",
     "check_place",
-    "differences",
+    "check_project",
     "duplicate",
     "missing",
+    "with_details",
 ]
+
+E = TypeVar("E", bound=RPCError)
 
 DOMAINS: Final = ("development", "staging", "production")
 """The domains of every project."""
 
+_Phase = execution_pb2.WorkflowExecution
+TERMINAL: Final = frozenset((_Phase.SUCCEEDED, _Phase.FAILED, _Phase.ABORTED, _Phase.TIMED_OUT))
+"""The phases that an execution does not leave."""
+
+_TASK: Final = 1  # identifier_pb2.TASK
+
 _LABEL_NAME: Final = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _LABEL_PREFIX: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL_LENGTH: Final = 63
+_MOST_LABELS: Final = 16
 _CHARACTERS: Final = "alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
 
 
@@ -81,6 +98,16 @@ def check_node(identifier: identifier_pb2.NodeExecutionIdentifier) -> None:
     check_fields(identifier.execution_id, "project", "domain", "name")
 
 
+def check_attempt(identifier: identifier_pb2.TaskExecutionIdentifier) -> None:
+    """Refuse an identifier of an attempt that is not complete, or that names something else than a task."""
+    if not identifier.HasField("node_execution_id"):
+        raise missing("node_execution_id")
+    check_node(identifier.node_execution_id)
+    if not identifier.HasField("task_id"):
+        raise missing("task_id")
+    check_entity(identifier, "task_id", _TASK)
+
+
 def check_entity(request: Any, field: str, expected: int) -> None:
     """Refuse a request whose entity identifier is not there, not complete, or of another kind."""
     from flyteidl.core import identifier_pb2
@@ -106,13 +133,58 @@ async def check_place(store: Store, project: str, domain: str) -> None:
             f"err: [project [{project}] not found]"
         )
     if found.state != found.ACTIVE:
-        raise InvalidArgumentError(f"project [{project}] is not active")
+        reason = project_pb2.InactiveProject(id=found.id)
+        raise with_details(InvalidArgumentError, f"project [{project}] is not active", reason)
     if domain not in DOMAINS:
         raise InvalidArgumentError(f"domain [{domain}] is unrecognized by system")
 
 
+async def check_project(store: Store, project: str, what: str, *, must_be_active: bool = False) -> None:
+    """Refuse a project that is not there, or not active where it must be.
+
+    Args:
+        store: Where the projects are.
+        project: Its id.
+        what: What is checked, in the words of the refusal.
+        must_be_active: Whether one that is not active is refused.
+    """
+    found = await store.get_project(project)
+    if found is None:
+        raise InvalidArgumentError(
+            f"failed to validate that project [{project}] {what}, err: [project [{project}] not found]"
+        )
+    if must_be_active and found.state != found.ACTIVE:
+        raise InvalidArgumentError(f"project [{project}] is not active")
+
+
+def with_details(cls: type[E], details: str, reason: Message) -> E:
+    """Return a refusal that carries a message for programs beside its words, as Flyte's status details do."""
+    from google.rpc import code_pb2, status_pb2
+
+    status = status_pb2.Status(code=code_pb2.Code.Value(cls.code), message=details)
+    status.details.add().Pack(reason)
+    return cls(details, trailing_metadata=(("grpc-status-details-bin", status.SerializeToString()),))
+
+
+def check_notifications(notifications: Iterable[common_pb2.Notification]) -> None:
+    """Refuse notifications of nobody, of another kind, or about a phase that is no end."""
+    for notification in notifications:
+        kind = notification.WhichOneof("type")
+        if kind is None:
+            raise InvalidArgumentError("invalid value for notification type")
+        recipients = getattr(notification, kind).recipients_email
+        if not recipients:
+            raise missing("recipients")
+        if not all(recipients):
+            raise missing("recipient")
+        if not TERMINAL.issuperset(notification.phases):
+            raise InvalidArgumentError("invalid value for phase")
+
+
 def check_labels(labels: Any) -> None:
-    """Refuse labels that Kubernetes would."""
+    """Refuse labels that Kubernetes would, and more than sixteen."""
+    if len(labels.values) > _MOST_LABELS:
+        raise InvalidArgumentError(f"labels map cannot exceed {_MOST_LABELS} entries")
     for key, value in labels.values.items():
         if problem := _key_problem(key):
             raise InvalidArgumentError(f"invalid label key [{key}]: [{problem}]")
@@ -145,21 +217,3 @@ def _value_problem(value: str) -> str:
             f"or '12345', regex used for validation is '({_LABEL_NAME.pattern})?')"
         )
     return ""
-
-
-def differences(old: Message, new: Message) -> str:
-    """Return where two messages differ: for each place its path, the old and the new, as Flyte tells it."""
-    sides = [MessageToDict(message, preserving_proto_field_name=True) for message in (old, new)]
-    return "\n".join(f"{path}:\n\t- {before} \n\t+ {after}" for path, before, after in _differences("", *sides))
-
-
-def _differences(path: str, old: Any, new: Any) -> list[tuple[str, Any, Any]]:
-    if old == new:
-        return []
-    if isinstance(old, dict) and isinstance(new, dict):
-        steps = [(key, old.get(key, "<nil>"), new.get(key, "<nil>")) for key in dict.fromkeys([*old, *new])]
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        steps = [(str(number), *pair) for number, pair in enumerate(zip(old, new, strict=True))]
-    else:
-        return [(path, old, new)]
-    return [found for step, before, after in steps for found in _differences(f"{path}/{step}", before, after)]

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import anyio.to_thread
 
-from flyte_remote_async.devserver.store.schema import SCHEMA_VERSION, create_statements
-from flyte_remote_async.errors import ClosedError, ConfigError
+from flyte_remote_async.devserver.store.checks import check_header, check_tables
+from flyte_remote_async.devserver.store.schema import create_statements
+from flyte_remote_async.errors import ClosedError, ConfigError, ResourceExhaustedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -52,6 +53,7 @@ class Database:
 
         Raises:
             ClosedError: The database is closed.
+            ResourceExhaustedError: The disk is full, or gives an error; nothing was written, and reads go on.
         """
         return await anyio.to_thread.run_sync(self._run, work, limiter=self._turns)
 
@@ -76,8 +78,11 @@ class Database:
         with self._working:
             if self._connection is None:
                 raise ClosedError("the devserver's store is closed")
-            with _transaction(self._connection):
-                return work(self._connection)
+            try:
+                with _transaction(self._connection):
+                    return work(self._connection)
+            except sqlite3.OperationalError as error:
+                raise _refusal(error) from error
 
     def _close(self) -> None:
         with self._working:
@@ -88,6 +93,7 @@ class Database:
 
 def _connect(path: str) -> sqlite3.Connection:
     try:
+        check_header(path)
         # No wait for a lock: whoever has one keeps it.
         connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
@@ -95,9 +101,9 @@ def _connect(path: str) -> sqlite3.Connection:
         except BaseException:
             connection.close()
             raise
-    except (sqlite3.Error, ConfigError) as error:
+    except (sqlite3.Error, OSError, ConfigError) as error:
         reason = "another devserver uses it" if str(error) == "database is locked" else error
-        raise ConfigError(f"cannot use {path!r} as the devserver's state: {reason}") from error
+        raise ConfigError(f"cannot use {path!r} as the devserver's state: {reason}; it is left as it was") from error
     return connection
 
 
@@ -105,17 +111,22 @@ def _prepare(connection: sqlite3.Connection) -> None:
     # An exclusive lock, taken at the first write and kept: a second server on the file is refused instead of mixed in.
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     with _transaction(connection):
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0 and not connection.execute("SELECT name FROM sqlite_master").fetchall():
+        if not connection.execute("SELECT name FROM sqlite_master").fetchall():
             for statement in create_statements():
                 connection.execute(statement)
-        elif version != SCHEMA_VERSION:
-            raise ConfigError(
-                f"it holds version {version} of the tables and this devserver writes version {SCHEMA_VERSION}; "
-                "give it another file, or import what the old one knows"
-            )
+        check_tables(connection)
+    # A write that a crash or a full disk cuts short is as if it had not been, and a commit waits for no disk.
+    connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA case_sensitive_like = ON")  # as PostgreSQL has it
+
+
+def _refusal(error: sqlite3.OperationalError) -> Exception:
+    if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        return error
+    return ResourceExhaustedError(
+        f"the devserver cannot write its state: {error}; make room on the disk, and try again. What it has can be read"
+    )
 
 
 @contextlib.contextmanager
@@ -125,7 +136,9 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         yield
         connection.execute("COMMIT")
     except BaseException:
-        connection.rollback()
+        # A full disk has SQLite roll back by itself.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise
 
 

@@ -11,6 +11,7 @@ from flyteidl.core import execution_pb2 as core_execution_pb2
 if TYPE_CHECKING:
     from flyteidl.admin import (
         common_pb2,
+        description_entity_pb2,
         execution_pb2,
         launch_plan_pb2,
         node_execution_pb2,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Row",
     "attempt",
+    "description",
     "entity_key",
     "execution",
     "execution_key",
@@ -178,6 +180,19 @@ def launch_plan(message: launch_plan_pb2.LaunchPlan, now: int) -> Row:
         "state": message.closure.state,
         "schedule_type": kinds.get(schedule, "CRON"),
         "launch_condition_type": None,
+        "message": message.SerializeToString(),
+    }
+
+
+def description(message: description_entity_pb2.DescriptionEntity, now: int) -> Row:
+    """Return the row of the description of a version of an entity."""
+    return {
+        "created_at": now,
+        "updated_at": now,
+        "resource_type": message.id.resource_type,
+        **entity_key(message.id),
+        "short_description": message.short_description,
+        "link": message.source_code.link,
         "message": message.SerializeToString(),
     }
 

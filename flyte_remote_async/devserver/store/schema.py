@@ -17,10 +17,13 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SCHEMA_VERSION", "TABLES", "ColumnType", "Table", "create_statements"]
+__all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "TABLES", "ColumnType", "Table", "create_statements"]
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Raised with every change of the tables, so that a state file of another version is refused and never misread."""
+
+APPLICATION_ID: Final = int.from_bytes(b"FlyD")
+"""Marks a database as a devserver's; see ``PRAGMA application_id`` of SQLite."""
 
 
 class ColumnType(enum.Enum):
@@ -169,10 +172,37 @@ _TABLES: Final = (
         key=("resource_type", "project", "domain", "name"),
         extra={},
     ),
+    Table(
+        "description_entities",
+        {**_BASE, "resource_type": INTEGER, **_VERSIONED, "short_description": TEXT, "link": TEXT},
+        key=("resource_type", *_VERSIONED),
+    ),
+    Table(
+        "resources",
+        {
+            **_BASE,
+            "project": TEXT,
+            "domain": TEXT,
+            "workflow": TEXT,
+            "launch_plan": TEXT,
+            "resource_type": TEXT,
+            "priority": INTEGER,
+        },
+        key=("project", "domain", "workflow", "launch_plan", "resource_type"),
+        extra={"attributes": "BLOB NOT NULL"},
+    ),
     # What Flyte keeps in its object store, and what it computes: one row for each owner (see rows.owner).
-    Table("data", {}, key=("owner",), extra=dict.fromkeys(("inputs", "outputs", "dynamic_workflow"), "BLOB")),
-    Table("metrics", {}, key=("owner",)),
+    Table(
+        "data",
+        {},
+        key=("owner",),
+        extra=dict.fromkeys(("inputs", "outputs", "dynamic_workflow", "user_inputs"), "BLOB"),
+    ),
     Table("dynamic_workflows", {}, key=("owner",)),
+    Table("schedules", {}, key=("owner",), extra={"last_run": "TEXT NOT NULL"}),
+    # The catalog: what cached tasks gave.
+    Table("datasets", {}, key=("owner",)),
+    Table("artifacts", {}, key=("owner",)),
 )
 
 TABLES: Final[Mapping[str, Table]] = {table.name: table for table in _TABLES}
@@ -193,7 +223,7 @@ def create_statements() -> list[str]:
             f'CREATE INDEX "{table.name}_{number}" ON "{table.name}" ({_names(index)})'
             for number, index in enumerate(table.indexes)
         ]
-    return [*statements, f"PRAGMA user_version = {SCHEMA_VERSION}"]
+    return [*statements, f"PRAGMA application_id = {APPLICATION_ID}", f"PRAGMA user_version = {SCHEMA_VERSION}"]
 
 
 def _names(columns: tuple[str, ...]) -> str:

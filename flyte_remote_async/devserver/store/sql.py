@@ -9,7 +9,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Condition", "Query", "Statement", "delete", "insert", "upsert"]
+__all__ = ["Condition", "Query", "Statement", "delete", "insert", "select", "upsert"]
 
 _KEPT: Final = frozenset({"created_at"})
 """What the first write of a row says stays."""

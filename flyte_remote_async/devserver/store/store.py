@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import time
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Self
@@ -21,6 +22,7 @@ from flyteidl.admin import (
 from flyteidl.core import literals_pb2
 
 from flyte_remote_async.devserver.store import rows
+from flyte_remote_async.devserver.store.artifacts import Artifacts
 from flyte_remote_async.devserver.store.database import Database
 from flyte_remote_async.devserver.store.sql import insert, select
 from flyte_remote_async.devserver.store.writes import Writes, execution_statements
@@ -45,11 +47,13 @@ class Data:
         inputs: The inputs.
         outputs: The outputs.
         dynamic_workflow: For a dynamic node: the workflow that it made; else None.
+        user_inputs: For an execution: the inputs that its caller gave; None where that is not known.
     """
 
     inputs: literals_pb2.LiteralMap
     outputs: literals_pb2.LiteralMap
     dynamic_workflow: node_execution_pb2.DynamicWorkflowNodeMetadata | None = None
+    user_inputs: literals_pb2.LiteralMap | None = None
 
 
 class Transaction(Writes[None]):
@@ -67,7 +71,8 @@ class Store(Writes[Awaitable[None]]):
     """The state of a control plane in SQLite.
 
     Open it with :meth:`open`, close it with :meth:`aclose`. Every ``put_...`` inserts or replaces, every ``get_...``
-    returns a message of the caller's own, or None. What is written is committed when the call returns.
+    returns a message of the caller's own, or None. What is written is committed when the call returns. What cached
+    tasks gave is in ``artifacts``.
 
     Example::
 
@@ -81,6 +86,7 @@ class Store(Writes[Awaitable[None]]):
     def __init__(self, database: Database, clock: Callable[[], int]) -> None:
         super().__init__(clock)
         self._database = database
+        self.artifacts = Artifacts(database)
 
     @classmethod
     async def open(cls, path: str | Path | None = None, *, clock: Callable[[], int] = time.time_ns) -> Self:
@@ -111,11 +117,16 @@ class Store(Writes[Awaitable[None]]):
 
     # --- conditional writes ---
 
-    async def add_execution(self, message: execution_pb2.Execution) -> bool:
-        """Insert an execution; return False, and change nothing, where its name is taken."""
+    async def add_execution(self, message: execution_pb2.Execution, *, tagged: bool = True) -> bool:
+        """Insert an execution; return False, and change nothing, where its name is taken.
+
+        Args:
+            message: The execution.
+            tagged: Whether its labels and tags become something to filter by.
+        """
         now = self._clock()
         first = insert("executions", rows.execution(message, now))
-        tags = [insert("execution_tags", row) for row in rows.tags(message, now)]
+        tags = [insert("execution_tags", row) for row in rows.tags(message, now) if tagged]
 
         def work(connection: sqlite3.Connection) -> bool:
             if connection.execute(first.sql, first.values).rowcount == 0:
@@ -180,15 +191,15 @@ class Store(Writes[Awaitable[None]]):
     async def get_execution(
         self, identifier: identifier_pb2.WorkflowExecutionIdentifier
     ) -> execution_pb2.Execution | None:
-        """Return an execution, or None."""
-        found = await self._get("executions", rows.execution_key(identifier))
+        """Return an execution, or None; identifiers as for :meth:`get_task`."""
+        found = await self._get("executions", _given(rows.execution_key(identifier)))
         return None if found is None else execution_pb2.Execution.FromString(found)
 
     async def get_node(
         self, identifier: identifier_pb2.NodeExecutionIdentifier
     ) -> node_execution_pb2.NodeExecution | None:
-        """Return a node execution, or None."""
-        found = await self._get("node_executions", rows.node_key(identifier))
+        """Return a node execution, or None; identifiers as for :meth:`get_task`."""
+        found = await self._get("node_executions", _given(rows.node_key(identifier)))
         return None if found is None else node_execution_pb2.NodeExecution.FromString(found)
 
     async def get_attempt(
@@ -220,8 +231,8 @@ class Store(Writes[Awaitable[None]]):
         return None if found is None else signal_pb2.Signal.FromString(found)
 
     async def get_project(self, identifier: str) -> project_pb2.Project | None:
-        """Return a project, or None."""
-        found = await self._get("projects", {"identifier": identifier})
+        """Return a project, or None; an empty id fits any, and the oldest is returned."""
+        found = await self._get("projects", _given({"identifier": identifier}))
         return None if found is None else project_pb2.Project.FromString(found)
 
     async def get_execution_data(self, identifier: identifier_pb2.WorkflowExecutionIdentifier) -> Data:
@@ -236,19 +247,18 @@ class Store(Writes[Awaitable[None]]):
         """Return the data of an attempt."""
         return await self._get_data(rows.owner(*rows.attempt_key(identifier).values()))
 
-    async def get_metrics(
-        self, identifier: identifier_pb2.WorkflowExecutionIdentifier
-    ) -> execution_pb2.WorkflowExecutionGetMetricsResponse | None:
-        """Return the spans of an execution, or None."""
-        found = await self._get("metrics", {"owner": rows.owner(*rows.execution_key(identifier).values())})
-        return None if found is None else execution_pb2.WorkflowExecutionGetMetricsResponse.FromString(found)
-
     async def get_dynamic_workflow(
         self, identifier: identifier_pb2.NodeExecutionIdentifier
     ) -> node_execution_pb2.DynamicNodeWorkflowResponse | None:
         """Return the workflow that a dynamic node compiled, or None."""
         found = await self._get("dynamic_workflows", {"owner": rows.owner(*rows.node_key(identifier).values())})
         return None if found is None else node_execution_pb2.DynamicNodeWorkflowResponse.FromString(found)
+
+    async def get_last_run(self, identifier: identifier_pb2.Identifier) -> dt.datetime | None:
+        """Return when a scheduled launch plan was due last, or None."""
+        owner = rows.owner(*rows.entity_key(identifier).values())
+        found = await self._database.column(select("schedules", '"last_run"', {"owner": owner}))
+        return dt.datetime.fromisoformat(found[0]) if found else None
 
     async def page(self, query: Query, column: str = "message") -> list[bytes]:
         """Return one page of a list, as the bytes of its messages."""
@@ -263,12 +273,14 @@ class Store(Writes[Awaitable[None]]):
         return found[0] if found else None
 
     async def _get_data(self, owner: str) -> Data:
-        found = await self._database.rows(select("data", '"inputs", "outputs", "dynamic_workflow"', {"owner": owner}))
-        inputs, outputs, dynamic = found[0] if found else (None, None, None)
+        columns = '"inputs", "outputs", "dynamic_workflow", "user_inputs"'
+        found = await self._database.rows(select("data", columns, {"owner": owner}))
+        inputs, outputs, dynamic, given = found[0] if found else (None, None, None, None)
         return Data(
             literals_pb2.LiteralMap.FromString(inputs or b""),
             literals_pb2.LiteralMap.FromString(outputs or b""),
             None if dynamic is None else node_execution_pb2.DynamicWorkflowNodeMetadata.FromString(dynamic),
+            None if given is None else literals_pb2.LiteralMap.FromString(given),
         )
 
 

@@ -10,12 +10,15 @@ from flyte_remote_async.devserver.store.schema import TABLES
 from flyte_remote_async.devserver.store.sql import delete, insert, upsert
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Iterable, Sequence
 
     from flyteidl.admin import (
         common_pb2,
+        description_entity_pb2,
         execution_pb2,
         launch_plan_pb2,
+        matchable_resource_pb2,
         node_execution_pb2,
         project_pb2,
         signal_pb2,
@@ -89,9 +92,11 @@ class Writes(abc.ABC, Generic[Written_co]):
         *,
         inputs: literals_pb2.LiteralMap | None = None,
         outputs: literals_pb2.LiteralMap | None = None,
+        user_inputs: literals_pb2.LiteralMap | None = None,
     ) -> Written_co:
-        """Keep the inputs or the outputs of an execution; None leaves that side as it is."""
-        return self._put_data(rows.execution_key(identifier).values(), inputs=inputs, outputs=outputs)
+        """Keep the inputs, the outputs or the inputs that the caller gave; None leaves that side as it is."""
+        key = rows.execution_key(identifier).values()
+        return self._put_data(key, inputs=inputs, outputs=outputs, user_inputs=user_inputs)
 
     def put_node_data(
         self,
@@ -115,14 +120,19 @@ class Writes(abc.ABC, Generic[Written_co]):
         """Keep the inputs or the outputs of an attempt; None leaves that side as it is."""
         return self._put_data(rows.attempt_key(identifier).values(), inputs=inputs, outputs=outputs)
 
-    def put_metrics(
-        self,
-        identifier: identifier_pb2.WorkflowExecutionIdentifier,
-        message: execution_pb2.WorkflowExecutionGetMetricsResponse,
-    ) -> Written_co:
-        """Keep the spans of an execution."""
-        owner = rows.owner(*rows.execution_key(identifier).values())
-        return self._write([put("metrics", {"owner": owner, "message": message.SerializeToString()})])
+    def put_description(self, message: description_entity_pb2.DescriptionEntity) -> Written_co:
+        """Insert or replace the description of a version of a task or workflow."""
+        return self._write([put("description_entities", rows.description(message, self._clock()))])
+
+    def put_attributes(self, scope: rows.Row, attributes: matchable_resource_pb2.MatchingAttributes) -> Written_co:
+        """Keep matchable attributes; the scope has a value for each column of the key, and the priority."""
+        now = self._clock()
+        row = {"created_at": now, "updated_at": now, **scope, "attributes": attributes.SerializeToString()}
+        return self._write([put("resources", row)])
+
+    def delete_attributes(self, scope: rows.Row) -> Written_co:
+        """Forget the matchable attributes that have these values."""
+        return self._write([delete("resources", scope)])
 
     def put_dynamic_workflow(
         self,
@@ -132,6 +142,11 @@ class Writes(abc.ABC, Generic[Written_co]):
         """Keep the workflow that a dynamic node compiled."""
         owner = rows.owner(*rows.node_key(identifier).values())
         return self._write([put("dynamic_workflows", {"owner": owner, "message": message.SerializeToString()})])
+
+    def put_last_run(self, identifier: identifier_pb2.Identifier, instant: dt.datetime) -> Written_co:
+        """Keep when a scheduled launch plan was due last."""
+        owner = rows.owner(*rows.entity_key(identifier).values())
+        return self._write([put("schedules", {"owner": owner, "last_run": instant.isoformat()})])
 
     def _put_data(self, key: Iterable[Any], **sides: Any) -> Written_co:
         given = {side: message.SerializeToString() for side, message in sides.items() if message is not None}

@@ -16,7 +16,6 @@ from flyte_remote_async.errors import (
     FailedPreconditionError,
     InvalidArgumentError,
     NotFoundError,
-    UnimplementedError,
 )
 
 if TYPE_CHECKING:
@@ -213,8 +212,15 @@ async def test_executions_that_there_are_not(ask: Asking) -> None:
     for rpc in ("GetExecution", "GetExecutionData", "UpdateExecution", "TerminateExecution"):
         with pytest.raises(NotFoundError, match="missing entity of type execution"):
             await ask(rpc, id={**PLACE, "name": "nope"})
-        with pytest.raises(InvalidArgumentError, match="missing id"):
-            await ask(rpc)
+        if rpc != "GetExecutionData":
+            with pytest.raises(InvalidArgumentError, match="missing id"):
+                await ask(rpc)
+
+
+async def test_what_is_left_out_of_an_identifier_fits_any(ask: Asking) -> None:
+    assert (await ask("GetExecutionData")).full_inputs.literals
+    assert (await ask("GetNodeExecution")).id.node_id
+    assert (await ask("GetNodeExecutionData", id={"node_id": "n0"})).flyte_urls.inputs
 
 
 async def test_a_launch_plan_whose_workflow_is_gone_is_refused(dev: DevServer, ask: Asking) -> None:
@@ -240,9 +246,13 @@ async def test_a_launch_plan_lends_what_the_request_does_not_say(dev: DevServer,
         assert len(execution.closure.notifications) == count
 
 
-async def test_spans_that_the_devserver_does_not_have_are_refused(ask: Asking) -> None:
+async def test_the_spans_of_an_execution_that_ran_here(ask: Asking) -> None:
     created = await ask("CreateExecution", **PLACE, name="mine", spec=plan("samples.wide5"), inputs=integers(a=7))
-    with pytest.raises(UnimplementedError, match="spans"):
-        await ask("GetExecutionMetrics", id=created.id)
+    await end_of(ask, created.id)
+    span = (await ask("GetExecutionMetrics", id=created.id, depth=3)).span
+    kinds = [inner.WhichOneof("id") for inner in span.spans]
+    assert kinds == ["operation_id", *["node_id"] * 5, "operation_id"]
+    assert [inner.operation_id for inner in span.spans[1].spans][:2] == ["NODE_TRANSITION", "NODE_SETUP"]
+    assert not (await ask("GetExecutionMetrics", id=created.id)).span.spans
     with pytest.raises(NotFoundError):
         await ask("GetExecutionMetrics", id={**PLACE, "name": "nope"})

@@ -47,7 +47,7 @@ async def echo(request: bytes, metadata: Metadata) -> bytes:
 async def test_a_port_that_is_taken_is_an_error_that_says_so() -> None:
     async with Serving({}) as first, Serving({}) as second:
         port = await first.start()
-        with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{port}: is the port taken"):
+        with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{port}: Address already in use"):
             await second.start(port=port)
 
 

@@ -12,6 +12,7 @@ from flyteidl.core import execution_pb2 as core_execution_pb2
 from flyteidl.core import identifier_pb2, literals_pb2
 
 from flyte_remote_async.devserver.store import Store
+from flyte_remote_async.devserver.store.schema import APPLICATION_ID, SCHEMA_VERSION
 from flyte_remote_async.errors import ClosedError, ConfigError
 
 if TYPE_CHECKING:
@@ -53,7 +54,6 @@ async def test_what_was_put_is_got_and_what_was_not_is_none(store: Store) -> Non
     assert await store.get_attempt(ATTEMPT) is None
     assert await store.get_signal(signal.id) is None
     assert await store.get_project("p") is None
-    assert await store.get_metrics(RUN) is None
     assert await store.get_dynamic_workflow(NODE) is None
     async with store.transaction() as together:
         together.put_execution(execution)
@@ -199,9 +199,10 @@ def text_file(path: Path) -> None:
     path.write_text("this is no database, but it is long enough to look into " * 20)
 
 
-def newer_file(path: Path) -> None:
+def newer_file(path: Path, version: int = 99, *statements: str) -> None:
     with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 99")
+        for statement in (f"PRAGMA application_id = {APPLICATION_ID}", *statements, f"PRAGMA user_version = {version}"):
+            connection.execute(statement)
     connection.close()
 
 
@@ -211,9 +212,23 @@ def foreign_file(path: Path) -> None:
     connection.close()
 
 
+def other_build(path: Path) -> None:
+    newer_file(path, SCHEMA_VERSION, "CREATE TABLE executions (id INTEGER)")
+
+
+def older_file(path: Path) -> None:
+    newer_file(path, 0)
+
+
 @pytest.mark.parametrize(
     ("make", "reason"),
-    [(text_file, "not a database"), (newer_file, "version 99"), (foreign_file, "version 0")],
+    [
+        (text_file, "not a database"),
+        (newer_file, "a newer devserver wrote it: it holds version 99 of the tables"),
+        (older_file, "an older devserver wrote it: it holds version 0"),
+        (foreign_file, "the database of another program"),
+        (other_build, "those of another build"),
+    ],
 )
 async def test_a_file_that_cannot_be_used_is_refused_and_left_alone(tmp_path: Path, make: object, reason: str) -> None:
     path = tmp_path / "state.db"

@@ -58,7 +58,7 @@ def blob(form: str) -> dict[str, Any]:
         (INTEGER, INTEGER | {"annotation": {"annotations": {}}}, True),
         (STRUCT, STRUCT | {"metadata": {}}, True),
         (STRUCT | {"metadata": {}}, STRUCT | {"metadata": {}}, True),
-        (STRUCT | {"metadata": {"a": True}}, STRUCT | {"metadata": {}}, False),
+        (STRUCT | {"metadata": {"type": "object"}}, STRUCT | {"metadata": {"type": "string"}}, False),
         (many(INTEGER), many(INTEGER), True),
         (many(NONE), many(INTEGER), True),
         (many(STRING), many(INTEGER), False),

@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
+from flyteidl.core import dynamic_job_pb2
+from flyteidl.datacatalog import datacatalog_pb2
 
 from flyte_remote_async.cli.demo_tasks import TASKS
+from flyte_remote_async.devserver.dynamic import DynamicWorkflow
 from flyte_remote_async.devserver.stand_ins import FlyteRecoverableException
 from tests.support.engine_rig import fresh, open_rig, timeless
+from tests.support.recordings import load
 
 if TYPE_CHECKING:
+    from flyteidl.core import catalog_pb2, literals_pb2
     from flyteidl.core import execution_pb2 as core_execution_pb2
 
     from tests.support.engine_rig import Rig, Written
@@ -21,20 +26,29 @@ pytestmark = pytest.mark.anyio
 
 REPLAYED = [
     "samples.chain",
+    "samples.branch",
     "samples.wide5",
     "samples.wide20",
     "samples.wide100",
     "samples.flakywf",
     "samples.failing",
+    "more.cachedwf",
+    "cached.again",
     "more.nested_branch",
     "more.empty",
     "more.exhausted",
     "more.large",
     "more.lp_failing/n0",
+    "samples.dynwf",
+    "more.dynfail",
+    "more.deep",
     "more.deep/n0-0-dn1",
+    "samples.nested_lp",
     "samples.nested_lp/n0",
+    "more.lp_failing",
     "lp.sub_lp",
     "lp.fixed",
+    "recover",
     "relaunch",
     "task.add",
 ]
@@ -48,9 +62,39 @@ def register(rig: Rig) -> None:
     def always(a: int) -> int:
         raise FlyteRecoverableException("attempt")
 
+    @rig.stand_ins.task("samples.dyn")
+    def dyn(n: int) -> DynamicWorkflow:
+        workflow = DynamicWorkflow()
+        sums = [workflow.task("samples.add", a=i, b=1) for i in range(n)]
+        return workflow.returns(o0=[each["o0"] for each in sums])
+
+    @rig.stand_ins.task("more.dyn_deep")
+    def dyn_deep(n: int) -> dynamic_job_pb2.DynamicJobSpec:
+        return recorded_spec("more.deep", n)
+
+    @rig.stand_ins.task("more.dyn_bad")
+    def dyn_bad(n: int) -> DynamicWorkflow:
+        raise RuntimeError("dynamic failed to compile")
+
     @rig.stand_ins.task("more.big")
     def big(n: int) -> list[str]:
         return [f"{i:0100d}" for i in range(n)]
+
+
+def recorded_spec(label: str, n: int) -> dynamic_job_pb2.DynamicJobSpec:
+    """What a recorded dynamic task asked for, with another number in its first node."""
+    (dynamic,) = load().messages(node_execution_pb2.DynamicNodeWorkflowResponse, label)
+    closure = dynamic.compiled_workflow
+    spec = dynamic_job_pb2.DynamicJobSpec(tasks=[task.template for task in closure.tasks])
+    for compiled in (closure.primary, *closure.sub_workflows):
+        nodes = [node for node in compiled.template.nodes if node.id not in ("start-node", "end-node")]
+        del compiled.template.nodes[:]
+        compiled.template.nodes.extend(nodes)
+    spec.nodes.extend(closure.primary.template.nodes)
+    spec.nodes[0].inputs[0].binding.scalar.primitive.integer = n
+    spec.outputs.extend(closure.primary.template.outputs)
+    spec.subworkflows.extend(compiled.template for compiled in closure.sub_workflows)
+    return spec
 
 
 def told(error: core_execution_pb2.ExecutionError) -> tuple[str, int, str, str]:
@@ -59,11 +103,42 @@ def told(error: core_execution_pb2.ExecutionError) -> tuple[str, int, str, str]:
     return error.code, error.kind, before, after.rpartition("\n")[2] if after else ""
 
 
+def without_version(workflow: Any) -> Any:
+    """A dynamic workflow without the version that is made up for it."""
+    workflow.id.version = workflow.compiled_workflow.primary.template.id.version = ""
+    return workflow
+
+
 def without_message(closure: Any) -> Any:
     """A closure whose error keeps code and kind: node errors were recorded from lists, which cut them short."""
     if closure.HasField("error"):
         closure.error.message = ""
     return closure
+
+
+async def prepare(rig: Rig, recordings: Recordings, label: str) -> None:
+    """Bring about what there was before an execution: the one that it recovers, and what it found in the cache."""
+    if label == "recover":
+        await rig.run(*fresh(recordings, "samples.failing"))
+    for record in recordings.of_kind("NODE_EXECUTION", label):
+        known = record.message.closure.task_node_metadata.catalog_key
+        if known.HasField("source_task_execution"):
+            outputs = recordings.get("NODE_EXECUTION_DATA", record.key.partition("|")[0]).full_outputs
+            await fill_cache(rig, known, outputs)
+
+
+async def fill_cache(rig: Rig, known: catalog_pb2.CatalogMetadata, outputs: literals_pb2.LiteralMap) -> None:
+    source, name = known.source_task_execution, known.dataset_id
+    dataset = datacatalog_pb2.Dataset()
+    dataset.id.project, dataset.id.domain = name.project, name.domain
+    dataset.id.name, dataset.id.version = name.name, name.version
+    dataset.metadata.key_map["task-version"] = source.task_id.version
+    artifact = datacatalog_pb2.Artifact(id=known.artifact_tag.artifact_id)
+    artifact.metadata.key_map["execution-name"] = source.node_execution_id.execution_id.name
+    artifact.metadata.key_map["exec-node"] = source.node_execution_id.node_id
+    for variable, value in outputs.literals.items():
+        artifact.data.add(name=variable, value=value)
+    await rig.store.artifacts.add(dataset, artifact, known.artifact_tag.name)
 
 
 @pytest.fixture
@@ -87,6 +162,8 @@ def assert_nodes(recordings: Recordings, label: str, written: Written) -> None:
 
 @pytest.mark.parametrize("label", REPLAYED)
 async def test_rows_are_the_recorded_rows(rig: Rig, recordings: Recordings, label: str) -> None:
+    await prepare(rig, recordings, label)
+
     written = await rig.run(*fresh(recordings, label))
 
     (execution,) = recordings.messages(execution_pb2.Execution, label)
@@ -107,6 +184,8 @@ async def test_rows_are_the_recorded_rows(rig: Rig, recordings: Recordings, labe
 
 @pytest.mark.parametrize("label", REPLAYED)
 async def test_data_is_the_recorded_data(rig: Rig, recordings: Recordings, label: str) -> None:
+    await prepare(rig, recordings, label)
+
     written = await rig.run(*fresh(recordings, label))
 
     (data,) = recordings.messages(execution_pb2.WorkflowExecutionGetDataResponse, label)
@@ -120,27 +199,13 @@ async def test_data_is_the_recorded_data(rig: Rig, recordings: Recordings, label
         message: node_execution_pb2.NodeExecutionGetDataResponse = record.message
         assert kept.inputs == message.full_inputs
         assert label == "more.large" or kept.outputs == message.full_outputs
+        if message.HasField("dynamic_workflow"):
+            assert without_version(kept.dynamic_workflow) == without_version(message.dynamic_workflow)
     for record in recordings.of_kind("TASK_EXECUTION_DATA", label):
         attempt = written.attempts[record.key.split("/")[1], int(record.key.split("/")[3])]
         kept = await rig.store.get_attempt_data(attempt.id)
         assert kept.inputs == record.message.full_inputs
         assert label == "more.large" or kept.outputs == record.message.full_outputs
-
-
-async def test_a_cached_task_runs_because_the_engine_has_no_cache(rig: Rig, recordings: Recordings) -> None:
-    written = await rig.run(*fresh(recordings, "samples.branch"))
-
-    for node in written.nodes.values():
-        node.closure.ClearField("task_node_metadata")
-        node.closure.ClearField("started_at")
-    recorded = recordings.messages(node_execution_pb2.NodeExecution, "samples.branch")
-    for node in recorded:
-        node.closure.ClearField("task_node_metadata")
-    by_id = {node.id.node_id: timeless(node) for node in recorded}
-    assert {node_id: timeless(node) for node_id, node in written.nodes.items()} == by_id
-    assert list(written.attempts) == [("n0-0-n0-n2", 0)]  # the real one found it in its cache
-    (data,) = recordings.messages(execution_pb2.WorkflowExecutionGetDataResponse, "samples.branch")
-    assert written.outputs == data.full_outputs
 
 
 @pytest.mark.parametrize("a", [3, 5, 6, 101])

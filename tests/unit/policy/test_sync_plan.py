@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flyte_remote_async.policy.node_kinds import Evidence
-from flyte_remote_async.policy.sync_plan import SKEW, Coverage, Needs, changed_since, needs_of
+from flyte_remote_async.policy.sync_plan import SKEW, Coverage, Needs, changed_since, may_wait, needs_of
 
 COVERAGES = [
     Coverage(attempts=attempts, io=io, definitions=definitions)
@@ -77,3 +77,25 @@ def test_no_move_after_the_last_look_is_missed_while_clocks_differ_less_than_the
     since = datetime.fromisoformat(condition.values[0])
     assert max(seen) + timedelta(seconds=later) >= since
     assert max(seen) - since == SKEW
+
+
+def test_signals_do_not_count_for_what_has_ended() -> None:
+    assert Coverage().includes(Coverage(signals=True))
+
+
+@pytest.mark.parametrize(
+    ("facts", "waits"),
+    [
+        ({"is_started": True, "attempts": 0}, True),
+        # Its attempts were not read: it may be a gate.
+        ({"is_started": True}, True),
+        ({"is_started": True, "attempts": 1}, False),
+        ({"is_started": True, "has_task_metadata": True}, False),
+        ({"is_started": True, "is_parent": True}, False),
+        ({"attempts": 0}, False),
+    ],
+)
+def test_a_node_that_runs_and_is_no_task_may_wait_for_a_signal(facts: dict[str, Any], *, waits: bool) -> None:
+    node = Evidence(**{"spec_node_id": "n0", **facts})
+    assert may_wait(node, is_done=False) is waits
+    assert not may_wait(node, is_done=True)

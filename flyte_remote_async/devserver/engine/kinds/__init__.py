@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from flyte_remote_async.devserver.engine.kinds.branch import run_branch
-from flyte_remote_async.devserver.engine.kinds.task import run_task
+from flyte_remote_async.devserver.engine.kinds.task_node import run_task_node
 from flyte_remote_async.devserver.engine.kinds.workflow import run_workflow
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["KINDS"]
 
 KINDS: Final[Mapping[str | None, Kind]] = {
-    "task_node": run_task,
+    "task_node": run_task_node,
     "workflow_node": run_workflow,
     "branch_node": run_branch,
 }

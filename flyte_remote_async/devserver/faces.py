@@ -1,0 +1,129 @@
+"""The two faces of the devserver, gRPC and in process, and how they go down and come back."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import weakref
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+from flyte_remote_async.devserver.inprocess import InProcessTransport
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from flyte_remote_async.devserver.dispatch import Handler
+    from flyte_remote_async.devserver.serving import Serving
+
+__all__ = ["Faces"]
+
+_TRIES: Final = 100
+_PAUSE: Final = 0.02
+
+
+class Faces:
+    """What clients of the devserver talk to.
+
+    Args:
+        handlers: Path of an RPC to what answers it.
+        host: Address to listen on.
+
+    Attributes:
+        port: The port that it listens on, or did.
+    """
+
+    def __init__(self, handlers: Mapping[str, Handler], host: str) -> None:
+        self.port = 0
+        self._handlers = handlers
+        self._host = host
+        self._serving: Serving | None = None
+        self._transports: weakref.WeakSet[InProcessTransport] = weakref.WeakSet()
+        self._is_down = False
+
+    async def open(self, port: int = 0) -> None:
+        """Listen.
+
+        Args:
+            port: The port; 0 takes a free one.
+
+        Raises:
+            OSError: The address cannot be listened on, for example because the port is taken.
+        """
+        # Loads grpc, which whoever only imports this module does without.
+        from flyte_remote_async.devserver.serving import Serving
+
+        serving = Serving(self._handlers)
+        self.port = await serving.start(self._host, port)
+        self._serving = serving
+
+    @property
+    def is_open_to_others(self) -> bool:
+        """Whether other machines may reach it."""
+        if self._host == "localhost" or self._host.startswith("unix:"):
+            return False
+        try:
+            return not ipaddress.ip_address(self._host.strip("[]")).is_loopback
+        except ValueError:  # a name, which may mean anything
+            return True
+
+    async def aclose(self, grace: float | None = None) -> None:
+        """Stop listening. Closing twice is fine.
+
+        Args:
+            grace: Seconds that calls in flight may still take; None ends them at once.
+        """
+        serving, self._serving = self._serving, None
+        if serving is not None:
+            await serving.stop(grace)
+
+    def transport(self) -> InProcessTransport:
+        """Return a transport that needs no socket."""
+        transport = InProcessTransport(self._handlers)
+        if self._is_down:
+            transport.disconnect()
+        self._transports.add(transport)
+        return transport
+
+    @contextlib.asynccontextmanager
+    async def outage(self) -> AsyncIterator[None]:
+        """Be down inside of the block: connections are reset, calls in flight are lost, new ones are refused."""
+        self._is_down = True
+        for transport in self._transports:
+            transport.disconnect()
+        if self._serving is not None:
+            await self._serving.cut()
+        await self.aclose()
+        try:
+            yield
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._open_again()
+            self._is_down = False
+            for transport in self._transports:
+                transport.reconnect()
+
+    async def goaway(self, grace: float) -> None:
+        """Tell all clients to go away, and take their new connections.
+
+        Args:
+            grace: Seconds that calls in flight may still take.
+        """
+        before, self._serving = self._serving, None
+        async with anyio.create_task_group() as both:
+            if before is not None:
+                both.start_soon(before.stop, grace)
+            await self._open_again()
+
+    async def _open_again(self) -> None:
+        for left in reversed(range(_TRIES)):
+            try:
+                await self.open(self.port)
+            except OSError:
+                # gRPC lets go of the port a moment after it has said so.
+                if not left:
+                    raise
+                await anyio.sleep(_PAUSE)
+            else:
+                return

@@ -1,0 +1,16 @@
+"""The blobs of the devserver's bucket, in memory or in a folder."""
+
+from flyte_remote_async.devserver.objects.base import BUCKET, ObjectInfo, key_of
+from flyte_remote_async.devserver.objects.bucket import Objects, ObjectTooLargeError, OpenObject, Upload
+from flyte_remote_async.devserver.objects.written import WrittenLiterals
+
+__all__ = [
+    "BUCKET",
+    "ObjectInfo",
+    "ObjectTooLargeError",
+    "Objects",
+    "OpenObject",
+    "Upload",
+    "WrittenLiterals",
+    "key_of",
+]

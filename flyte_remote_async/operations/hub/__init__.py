@@ -1,0 +1,1 @@
+"""The hub: one place that looks at all executions that are waited for, and tells those who wait."""

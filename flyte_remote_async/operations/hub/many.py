@@ -1,0 +1,88 @@
+"""Waiting for many executions: each is given out when it has ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from flyte_remote_async.errors import FlyteRemoteError
+from flyte_remote_async.operations.hub.finish import ticket_for
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
+    from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
+    from flyte_remote_async.operations.hub.finish import Terms
+    from flyte_remote_async.policy.hub.values import Outcome, Ticket
+
+__all__ = ["as_completed"]
+
+# The nodes of so many are read at one time, or wait to be given out.
+_FINISHED_AHEAD: Final = 16
+
+
+class _Arrivals:
+    """The executions that have ended, in that order; one place for the news of all tickets."""
+
+    def __init__(self, executions: Sequence[FlyteWorkflowExecution]) -> None:
+        self.executions = executions
+        self.tickets: dict[Ticket, int] = {}
+        self.ended: deque[tuple[int, Outcome | None]] = deque()
+        self.changed = asyncio.Event()
+
+    def put(self, news: Outcome) -> None:
+        """Take in the news for a ticket, as an inbox does; the first are the last."""
+        index = self.tickets.pop(news.ticket, None)  # type: ignore[union-attr] # all that waiters are told has one
+        if index is not None:
+            self.ended.append((index, news))
+            self.changed.set()
+
+
+async def as_completed(
+    terms: Terms, executions: Sequence[FlyteWorkflowExecution]
+) -> AsyncGenerator[tuple[int, FlyteWorkflowExecution | FlyteRemoteError]]:
+    """Yield the index and the snapshot of each execution, or the error instead, in the order in which they end.
+
+    Args:
+        terms: On what terms to wait.
+        executions: The last snapshots.
+    """
+    arrivals = _Arrivals(executions)
+    finishing: dict[asyncio.Task[FlyteWorkflowExecution | FlyteRemoteError], int] = {}
+    hub, left = terms.session.hub, len(executions)
+    try:
+        for index, execution in enumerate(executions):
+            if execution.is_done:
+                arrivals.ended.append((index, None))
+            else:
+                ticket = ticket_for(execution, interval=terms.interval, deadline=terms.deadline)
+                arrivals.tickets[ticket] = index
+                hub.join(ticket, arrivals)
+        while left:
+            arrivals.changed.clear()
+            while arrivals.ended and len(finishing) < _FINISHED_AHEAD:
+                index, news = arrivals.ended.popleft()
+                task = asyncio.create_task(_finished(terms, executions[index], news))
+                task.add_done_callback(lambda _: arrivals.changed.set())
+                finishing[task] = index
+            for task in [task for task in finishing if task.done()]:
+                left -= 1
+                yield finishing.pop(task), task.result()
+                arrivals.changed.set()
+            await arrivals.changed.wait()
+    finally:
+        for ticket in tuple(arrivals.tickets):
+            hub.leave(ticket)
+        for task in finishing:
+            task.cancel()
+
+
+async def _finished(
+    terms: Terms, before: FlyteWorkflowExecution, news: Outcome | None
+) -> FlyteWorkflowExecution | FlyteRemoteError:
+    try:
+        ended = before if news is None else terms.result(news, before)
+        return before if ended is None else await terms.finish(ended, before)
+    except FlyteRemoteError as error:
+        return error

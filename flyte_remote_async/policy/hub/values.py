@@ -1,0 +1,226 @@
+"""Who waits for what, what is asked for them, and what comes of it."""
+
+from __future__ import annotations
+
+import enum
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import attrs
+
+from flyte_remote_async.errors import RPCError
+from flyte_remote_async.policy.retry import is_passing
+
+if TYPE_CHECKING:
+    from flyte_remote_async.errors import FlyteRemoteError
+    from flyte_remote_async.models.identifiers import WorkflowExecutionIdentifier
+
+__all__ = [
+    "Ask",
+    "Cut",
+    "Ended",
+    "Failed",
+    "Kind",
+    "Moved",
+    "Outcome",
+    "Place",
+    "Row",
+    "Subject",
+    "Ticket",
+    "TimedOut",
+    "passes",
+]
+
+Place = tuple[str, str, str]
+"""Project, domain and organisation: what one list can cover."""
+
+
+class Kind(enum.Enum):
+    """What is asked about executions."""
+
+    ONE = "one"
+    """One execution by itself."""
+    ENDED = "ended"
+    """Which of many have ended."""
+    MOVED = "moved"
+    """Which of many moved since they were seen."""
+    ALL = "all"
+    """Many as they are, to see whether they exist."""
+
+
+class Row(NamedTuple):
+    """An execution as an answer shows it.
+
+    Attributes:
+        name: Its name.
+        phase: How far it is, as a number.
+        is_done: Whether it has ended.
+        created: When it was created, in seconds on the server's clock.
+        updated: When it moved last, in seconds on the server's clock.
+        is_cut: Whether its error may have been cut short.
+        message: The message itself.
+    """
+
+    name: str
+    phase: int
+    is_done: bool
+    created: float | None
+    updated: float | None
+    is_cut: bool
+    message: Any
+
+    @property
+    def mark(self) -> tuple[int, float | None]:
+        """What differs when the execution has moved."""
+        return self.phase, self.updated
+
+
+@attrs.define(eq=False)
+class Ticket:
+    """One who waits for an execution.
+
+    Attributes:
+        id: Which execution.
+        is_seen: Whether the control plane showed it before, so that it must exist.
+        looks: Whether to tell of each look at it, and not of its end alone.
+        interval: Seconds between two looks; None adapts to its age.
+        deadline: When the waiter gives up; None is never.
+        created: When it was created, in seconds on the server's clock, where that is known.
+        mark: The mark of the last row that the waiter was told; None before the first.
+        is_resting: Whether the waiter does not look at present.
+        owner: For the one who made it.
+        joined: Since when it waits.
+    """
+
+    id: WorkflowExecutionIdentifier
+    is_seen: bool = False
+    looks: bool = False
+    interval: float | None = None
+    deadline: float | None = None
+    created: float | None = None
+    mark: tuple[int, float | None] | None = None
+    is_resting: bool = False
+    owner: Any = None
+    joined: float = 0.0
+
+
+@attrs.define(eq=False)
+class Subject:
+    """An execution that is waited for.
+
+    Attributes:
+        id: Which execution.
+        joined: Since when it is waited for.
+        full_at: When to ask next whether it exists at all; minus infinity is at once.
+        tickets: Who waits for it.
+        is_listable: Whether its name can be written in a filter.
+        due: When to look next; infinite when it is not known yet.
+        is_asked: Whether a question about it is under way.
+        asked_at: When it was asked about last.
+        heard_at: When an answer about it came last.
+        known_at: When the question was asked that was answered last: what moved since is not known.
+        full_gap: Seconds between two questions whether it exists.
+        created: When it was created, in seconds on the server's clock.
+        is_seen: Whether the control plane has shown it.
+        is_missed: Whether the last list that should have had it did not.
+        not_found: How many answers in a row did not find it.
+        failures: How many questions in a row failed.
+        last_error: How the last question failed; None when it did not.
+        shown: The bytes of the last message about it; None when there was none.
+        end: The row that showed its end.
+        is_settled: Whether those who wait were told of the end.
+    """
+
+    id: WorkflowExecutionIdentifier
+    joined: float
+    full_at: float
+    full_gap: float
+    is_listable: bool = True
+    tickets: list[Ticket] = attrs.field(factory=list)
+    due: float = math.inf
+    is_asked: bool = False
+    asked_at: float | None = None
+    heard_at: float | None = None
+    known_at: float | None = None
+    created: float | None = None
+    is_seen: bool = False
+    is_missed: bool = False
+    not_found: int = 0
+    failures: int = 0
+    last_error: FlyteRemoteError | None = None
+    shown: bytes | None = None
+    end: Row | None = None
+    is_settled: bool = False
+
+    @property
+    def place(self) -> Place:
+        """Which lists have it."""
+        return self.id.project, self.id.domain, self.id.org
+
+    @property
+    def active(self) -> list[Ticket]:
+        """Those who wait at present."""
+        return [ticket for ticket in self.tickets if not ticket.is_resting]
+
+
+@attrs.frozen(eq=False)
+class Ask:
+    """One question, which is one request.
+
+    Attributes:
+        kind: What is asked.
+        place: Where.
+        subjects: About which executions.
+        asked_at: When.
+        since: For what moved: since when, on the clock of the schedule.
+    """
+
+    kind: Kind
+    place: Place
+    subjects: tuple[Subject, ...]
+    asked_at: float
+    since: float = -math.inf
+
+
+class Ended(NamedTuple):
+    """A waiter learns of the end."""
+
+    ticket: Ticket
+    row: Row
+
+
+class Cut(NamedTuple):
+    """An execution has ended, and must be read by itself since its error may have been cut short."""
+
+    subject: Subject
+
+
+class Moved(NamedTuple):
+    """A waiter learns of a look; the row is None when the execution did not move."""
+
+    ticket: Ticket
+    row: Row | None
+
+
+class Failed(NamedTuple):
+    """A waiter learns that its execution cannot be asked about."""
+
+    ticket: Ticket
+    error: FlyteRemoteError
+
+
+class TimedOut(NamedTuple):
+    """A waiter's time is over; ``shown`` is the last message about his execution, in bytes."""
+
+    ticket: Ticket
+    shown: bytes | None
+    last_error: FlyteRemoteError | None
+    stale_for: float
+
+
+Outcome = Ended | Cut | Moved | Failed | TimedOut
+
+
+def passes(error: FlyteRemoteError) -> bool:
+    """Return whether the same question may be answered a little later."""
+    return isinstance(error, RPCError) and is_passing(error)
