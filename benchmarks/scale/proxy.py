@@ -120,7 +120,10 @@ class _Forwarder:
         def received(data: bytes) -> None:
             self.received += len(data)
 
-        await asyncio.gather(self._forward(reader, there_writer, sent), self._forward(there_reader, writer, received))
+        with contextlib.suppress(asyncio.CancelledError):  # only the end of this process cancels it
+            await asyncio.gather(
+                self._forward(reader, there_writer, sent), self._forward(there_reader, writer, received)
+            )
 
     async def _forward(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seen: Callable[[bytes], None]
