@@ -69,6 +69,7 @@ def build(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Check what a start costs; run the others with small counts, as their figures want a quiet machine."""
     small = {
+        "devserver.py": ["--quick"],
         "startup.py": ["--check", "--tries", "3"],
         "transport.py": ["--pairs", "4", "--limit", "100"],
         "stalls.py": ["--runs", "1", "--scale", "0.02", "--limit", "1000"],

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
         NodePhaseChanged,
         SignalWanted,
     )
+    from flyte_remote_async.executions.failure import FailureReport
+    from flyte_remote_async.executions.timeline import Span, SpanKind, Timeline, TimelineSource
     from flyte_remote_async.interface import TypedInterface
     from flyte_remote_async.literals import FlyteDirectory, FlyteError, FlyteFile, StructuredDataset, Types
     from flyte_remote_async.models.literals import Literal, LiteralType, Variable
@@ -55,6 +57,7 @@ __all__ = [
     "Config",
     "Event",
     "ExecutionPhaseChanged",
+    "FailureReport",
     "FlyteDirectory",
     "FlyteError",
     "FlyteFile",
@@ -82,9 +85,13 @@ __all__ = [
     "Secret",
     "Signal",
     "SignalWanted",
+    "Span",
+    "SpanKind",
     "StructuredDataset",
     "TaskExecutionIdentifier",
     "TaskPhase",
+    "Timeline",
+    "TimelineSource",
     "Timeouts",
     "TypedInterface",
     "Types",
@@ -101,6 +108,7 @@ _LATER = {
     "AttemptChanged": "executions.events",
     "Event": "executions.events",
     "ExecutionPhaseChanged": "executions.events",
+    "FailureReport": "executions.failure",
     "FlyteDirectory": "literals",
     "FlyteError": "literals",
     "FlyteFile": "literals",
@@ -116,7 +124,11 @@ _LATER = {
     "NodePhaseChanged": "executions.events",
     "Signal": "models.signals",
     "SignalWanted": "executions.events",
+    "Span": "executions.timeline",
+    "SpanKind": "executions.timeline",
     "StructuredDataset": "literals",
+    "Timeline": "executions.timeline",
+    "TimelineSource": "executions.timeline",
     "TypedInterface": "interface",
     "Types": "literals",
     "Variable": "models.literals",

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from flyte_remote_async.executions.binding import Until
     from flyte_remote_async.executions.data import ExecutionData
     from flyte_remote_async.executions.events import Event
+    from flyte_remote_async.executions.failure import FailureReport
+    from flyte_remote_async.executions.timeline import Timeline
     from flyte_remote_async.literals import Context, Types
     from flyte_remote_async.models.identifiers import Identifier
     from flyte_remote_async.models.options import LaunchOptions
@@ -616,6 +618,18 @@ class FlyteRemote:
             interval=_seconds("poll_interval", poll_interval, above=True),
             sync_nodes=sync_nodes,
         )
+
+    async def timeline(self, execution: FlyteWorkflowExecution) -> Timeline:
+        """Return where the time of an execution went; see :meth:`FlyteWorkflowExecution.timeline`."""
+        from flyte_remote_async.operations.timeline import timeline
+
+        return await timeline(self._open, self, execution)
+
+    async def explain_failure(self, execution: FlyteWorkflowExecution) -> FailureReport | None:
+        """Return why an execution failed; see :meth:`FlyteWorkflowExecution.explain_failure`."""
+        from flyte_remote_async.operations.failure import explain_failure
+
+        return await explain_failure(self._open, self, execution)
 
     async def terminate(self, execution: FlyteWorkflowExecution, cause: str) -> None:
         """End an execution; see :meth:`FlyteWorkflowExecution.terminate`."""

@@ -15,6 +15,7 @@ from flyte_remote_async.cli.follow import Follower
 from flyte_remote_async.cli.packaged import packaged_lines, packaged_workflows
 from flyte_remote_async.cli.view import open_view
 from flyte_remote_async.devserver import DevServer
+from flyte_remote_async.executions.markup import last_line
 from flyte_remote_async.remote import FlyteRemote
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ async def _endpoint(arguments: argparse.Namespace) -> AsyncIterator[tuple[str, b
 async def _report(execution: FlyteWorkflowExecution, types: Mapping[str, type]) -> int:
     """Print what came out, as the types that it should have, and return the exit code."""
     if not execution.is_successful:
-        print(execution.error.message if execution.error else execution.closure.abort_cause, flush=True)
+        print(await execution.explain_failure(), flush=True)
         sys.stderr.write(f"flyte-remote: {execution.id} is {execution.phase.name}: {_summary(execution)}\n")
         return 1
     outputs = execution.outputs
@@ -93,7 +94,6 @@ async def _report(execution: FlyteWorkflowExecution, types: Mapping[str, type]) 
 
 def _summary(execution: FlyteWorkflowExecution) -> str:
     """Return why an execution failed, in one line: a trace ends with it."""
-    error = execution.error
-    words = error.message if error else execution.closure.abort_cause
-    last = next((line.strip() for line in reversed(words.splitlines()) if line.strip()), "no reason was given")
-    return f"{error.code}: {last}" if error else last
+    if execution.error is None:
+        return " ".join(execution.closure.abort_cause.split()) or "no reason was given"
+    return last_line(execution.error)

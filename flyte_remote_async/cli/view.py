@@ -4,32 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
-from flyte_remote_async.cli.tree import ASCII, BOXES, entry, lines
+from flyte_remote_async.executions.outline import ASCII, BOXES, as_rich, lines, outline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import TracebackType
     from typing import TextIO
 
-    from flyte_remote_async.cli.tree import Entry, Style
     from flyte_remote_async.executions import FlyteWorkflowExecution
+    from flyte_remote_async.executions.outline import Style
 
 __all__ = ["LiveView", "PlainView", "View", "open_view", "style_of"]
-
-_COLOURS: Final = {
-    "SUCCEEDED": "green",
-    "RECOVERED": "green",
-    "FAILED": "red",
-    "TIMED_OUT": "red",
-    "FAILING": "red",
-    "ABORTED": "yellow",
-    "ABORTING": "yellow",
-    "RUNNING": "cyan",
-    "DYNAMIC_RUNNING": "cyan",
-    "QUEUED": "blue",
-}
 
 
 class View(Protocol):
@@ -76,7 +62,7 @@ class PlainView:
     def show(self, execution: FlyteWorkflowExecution) -> None:
         """Write what has changed since the last snapshot."""
         now = dt.datetime.now(dt.UTC)
-        for item in _flat(entry(execution, now)):
+        for item in outline(execution, now):
             if self._phases.get(item.name) != item.phase:
                 self._phases[item.name] = item.phase
                 print(f"{now:%H:%M:%S}  {item.name}  {item.what}  {item.phase}", file=self._stream, flush=True)
@@ -84,14 +70,8 @@ class PlainView:
     def finish(self, execution: FlyteWorkflowExecution) -> None:
         """Write the last changes and the tree."""
         self.show(execution)
-        tree = lines(entry(execution, dt.datetime.now(dt.UTC)), style_of(self._stream))
+        tree = lines(outline(execution, dt.datetime.now(dt.UTC)), style_of(self._stream))
         print("", *tree, sep="\n", file=self._stream, flush=True)
-
-
-def _flat(item: Entry) -> Iterator[Entry]:
-    yield item
-    for child in item.children:
-        yield from _flat(child)
 
 
 class LiveView:
@@ -122,37 +102,11 @@ class LiveView:
 
     def show(self, execution: FlyteWorkflowExecution) -> None:
         """Draw a snapshot."""
-        self._live.update(_drawn(entry(execution, dt.datetime.now(dt.UTC))), refresh=True)
+        self._live.update(as_rich(outline(execution, dt.datetime.now(dt.UTC))), refresh=True)
 
     def finish(self, execution: FlyteWorkflowExecution) -> None:
         """Draw the last snapshot."""
         self.show(execution)
-
-
-def _drawn(root: Entry) -> Any:
-    from rich.tree import Tree
-
-    tree = Tree(_label(root))
-    _grow(tree, root)
-    return tree
-
-
-def _grow(tree: Any, item: Entry) -> None:
-    for child in item.children:
-        _grow(tree.add(_label(child)), child)
-
-
-def _label(item: Entry) -> Any:
-    from rich.text import Text
-
-    time = "" if item.seconds is None else f"{item.seconds:.2f} s"
-    return Text.assemble(
-        (item.name, "bold"),
-        f"  {item.what}  ",
-        (item.phase, _COLOURS.get(item.phase, "")),
-        (f"  {time}", "dim"),
-        (f"  {item.note}" if item.note else "", "dim"),
-    )
 
 
 def style_of(stream: TextIO) -> Style:

@@ -69,7 +69,7 @@ class Services:
             AttributeService(store),
             DescriptionService(store),
             EventService(store),
-            SignalService(store),
+            SignalService(store, self.engine.gates.ring),
             DataProxyService(store, nodes, self.data.objects, self.data.http, self.clock),
         ):
             service.register(registry)

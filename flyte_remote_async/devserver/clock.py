@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import heapq
 import itertools
@@ -12,7 +13,7 @@ import anyio
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
 __all__ = ["Clock"]
 
@@ -20,11 +21,12 @@ __all__ = ["Clock"]
 _LONGEST_REST = 5.0
 
 
-@attrs.frozen(order=True)
+@attrs.define(order=True)
 class _Timer:
     due: dt.datetime
     number: int
-    rings: anyio.Event = attrs.field(order=False)
+    ring: Callable[[], None] = attrs.field(eq=False)
+    alarm: asyncio.TimerHandle | None = attrs.field(eq=False, default=None)
 
 
 async def _turns() -> None:
@@ -39,13 +41,13 @@ class Clock:
     It runs as the machine's clock does. :meth:`advance` moves it forward, timer by timer in the order in which they
     fall due, so that what follows from one timer happens before the next.
 
-    Args:
-        at_rest: Returns when everything that a timer has set going has come to its next wait; by default some turns
-            of the loop.
+    Attributes:
+        at_rest: Returns when everything that a timer has set going has come to its next wait; some turns of the loop
+            until the owner of the clock knows better.
     """
 
-    def __init__(self, at_rest: Callable[[], Awaitable[None]] = _turns) -> None:
-        self.at_rest = at_rest
+    def __init__(self) -> None:
+        self.at_rest: Callable[[], Awaitable[None]] = _turns
         self._ahead = dt.timedelta()
         self._timers: list[_Timer] = []
         self._numbers = itertools.count()
@@ -55,22 +57,59 @@ class Clock:
         """Return the present instant, aware, in UTC."""
         return dt.datetime.now(dt.UTC) + self._ahead
 
+    def now_ns(self) -> int:
+        """Return the present instant in nanoseconds since 1970."""
+        return (self.now() - dt.datetime.fromtimestamp(0, dt.UTC)) // dt.timedelta(microseconds=1) * 1_000
+
     async def sleep(self, seconds: float) -> None:
         """Sleep for some seconds of this clock."""
         await self.sleep_until(self.now() + dt.timedelta(seconds=seconds))
 
     async def sleep_until(self, instant: dt.datetime) -> None:
         """Sleep until this clock shows an instant; one that has passed returns at once."""
-        while (left := (instant - self.now()).total_seconds()) > 0:
-            timer = _Timer(instant, next(self._numbers), anyio.Event())
-            heapq.heappush(self._timers, timer)
-            try:
-                with anyio.move_on_after(left):
-                    await timer.rings.wait()
-            finally:
-                if not timer.rings.is_set():
-                    self._timers.remove(timer)
-                    heapq.heapify(self._timers)
+        due = anyio.Event()
+        with self._timer(instant, due.set):
+            await due.wait()
+
+    @contextlib.contextmanager
+    def move_on_at(self, instant: dt.datetime) -> Iterator[anyio.CancelScope]:
+        """Cancel what runs inside when this clock shows an instant.
+
+        Args:
+            instant: When; one that has passed cancels at once.
+
+        Yields:
+            The scope, which knows whether it came to that.
+        """
+        with anyio.CancelScope() as scope, self._timer(instant, scope.cancel):
+            yield scope
+
+    @contextlib.contextmanager
+    def _timer(self, instant: dt.datetime, ring: Callable[[], None]) -> Iterator[None]:
+        timer = _Timer(instant, next(self._numbers), ring)
+        heapq.heappush(self._timers, timer)
+        self._wind(timer)
+        try:
+            yield
+        finally:
+            if timer.alarm is not None:
+                timer.alarm.cancel()
+            if timer in self._timers:
+                self._timers.remove(timer)
+                heapq.heapify(self._timers)
+
+    def _wind(self, timer: _Timer) -> None:
+        """Let a timer ring when the machine's clock has come to its instant."""
+        left = max((timer.due - self.now()).total_seconds(), 0.0)
+        timer.alarm = asyncio.get_running_loop().call_later(left, self._on_alarm, timer)
+
+    def _on_alarm(self, timer: _Timer) -> None:
+        if timer.due > self.now():  # the loop's clock and the wall clock do not run alike
+            self._wind(timer)
+        elif timer in self._timers:
+            self._timers.remove(timer)
+            heapq.heapify(self._timers)
+            timer.ring()
 
     def advance(
         self, delta: dt.timedelta | None = None, /, *, hours: float = 0, minutes: float = 0, seconds: float = 0
@@ -106,7 +145,7 @@ class Clock:
         while self._timers and self._timers[0].due <= target:
             timer = heapq.heappop(self._timers)
             self._show(timer.due)
-            timer.rings.set()
+            timer.ring()
             await self._rest()
         self._show(target)
         await self._rest()

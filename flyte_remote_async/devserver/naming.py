@@ -78,24 +78,26 @@ def label_value(name: str) -> str:
     return re.sub(r"[^-a-z0-9]+", "-", name.lower())[:_LABEL_LIMIT].strip("-")
 
 
-def raw_output_prefix(name: str) -> str:
+def raw_output_prefix(name: str, base: str = "") -> str:
     """Return the folder for the files, directories and tables that an attempt makes.
 
     Args:
         name: The generated name of the attempt.
+        base: Where the execution wants them; empty for the usual place.
     """
     shard = _fnv1a(name) % len(_SHARD) ** 2
     first, second = divmod(shard, len(_SHARD))
-    return f"{BUCKET}/data/{_SHARD[first]}{_SHARD[second]}/{name}"
+    return f"{base.rstrip('/') or f'{BUCKET}/data'}/{_SHARD[first]}{_SHARD[second]}/{name}"
 
 
-def checkpoint_uri(name: str) -> str:
+def checkpoint_uri(name: str, base: str = "") -> str:
     """Return where an attempt keeps its checkpoints.
 
     Args:
         name: The generated name of the attempt.
+        base: Where the execution wants raw data; empty for the usual place.
     """
-    return f"{raw_output_prefix(name)}/_flytecheckpoints"
+    return f"{raw_output_prefix(name, base)}/_flytecheckpoints"
 
 
 def log_uri(namespace: str, name: str) -> str:
@@ -118,6 +120,7 @@ class Place:
         parent_id: The unique id of the node that it is inside of; empty at the top level.
         retry_group: The attempt of the parent that it belongs to; empty at the top level.
         data_dir: The folder of its inputs; outputs are in a folder of it for each attempt.
+        index: For an item of an array node: its place in the array; else None.
     """
 
     node_id: str
@@ -125,6 +128,7 @@ class Place:
     parent_id: str
     retry_group: str
     data_dir: str
+    index: int | None = None
 
     @classmethod
     def at_top(cls, root: str, spec_id: str) -> Place:
@@ -146,6 +150,15 @@ class Place:
         node_id = fixed_length_id(f"{self.node_id}-{attempt}-{spec_id}", _NODE_ID_LIMIT)
         return Place(node_id, spec_id, self.node_id, str(attempt), f"{self.data_dir}/{attempt}/{spec_id}")
 
+    def item(self, index: int) -> Place:
+        """Return the place of an item of this node, an array: its inputs are part of the array's.
+
+        Args:
+            index: Its place in the array.
+        """
+        inner = self.inside(f"n{index}")
+        return Place(inner.node_id, inner.spec_id, self.node_id, "0", self.data_dir, index)
+
     @property
     def inputs_uri(self) -> str:
         """Where the inputs lie."""
@@ -153,6 +166,8 @@ class Place:
 
     def output_prefix(self, attempt: int = 0) -> str:
         """Return the folder that an attempt writes its outputs, errors and decks to."""
+        if self.index is not None:
+            return f"{self.data_dir}/0/{self.index}/{attempt}"
         return f"{self.data_dir}/{attempt}"
 
     def outputs_uri(self, attempt: int = 0) -> str:

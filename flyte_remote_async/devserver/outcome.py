@@ -12,10 +12,12 @@ if TYPE_CHECKING:
 
     from flyteidl.core import dynamic_job_pb2
 
-__all__ = ["Outcome", "aborted_node", "aborted_task", "retries_exhausted", "system_failure", "user_failure"]
+__all__ = ["TIMED_OUT", "Outcome", "aborted_node", "system_failure", "user_failure"]
 
 USER: Final = execution_pb2.ExecutionError.USER
 SYSTEM: Final = execution_pb2.ExecutionError.SYSTEM
+UNKNOWN: Final = execution_pb2.ExecutionError.UNKNOWN
+TIMED_OUT: Final = execution_pb2.NodeExecution.TIMED_OUT
 
 
 @attrs.frozen
@@ -28,6 +30,8 @@ class Outcome:
         recoverable: Whether another attempt may be made.
         dynamic: The workflow that a dynamic task asks for instead of giving outputs; else None.
         deck_uri: Where the attempt left its deck; empty where it left none.
+        phase: The phase that the node ends in, where it is neither SUCCEEDED nor FAILED.
+        writes_outputs: Whether it leaves an object with its outputs; it may be empty.
     """
 
     outputs: literals_pb2.LiteralMap = attrs.field(factory=literals_pb2.LiteralMap)
@@ -35,6 +39,13 @@ class Outcome:
     recoverable: bool = False
     dynamic: dynamic_job_pb2.DynamicJobSpec | None = None
     deck_uri: str = ""
+    phase: execution_pb2.NodeExecution.Phase | None = None
+    writes_outputs: bool = True
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Whether what follows the node can run."""
+        return self.error is None and self.phase != TIMED_OUT
 
 
 def user_failure(code: str, message: str, at: dt.datetime | None = None, *, recoverable: bool = False) -> Outcome:
@@ -52,32 +63,18 @@ def user_failure(code: str, message: str, at: dt.datetime | None = None, *, reco
     return Outcome(error=error, recoverable=recoverable)
 
 
-def system_failure(code: str, message: str) -> Outcome:
-    """Return a failure that the user's code did not make."""
-    return Outcome(error=execution_pb2.ExecutionError(code=code, message=message, kind=SYSTEM))
-
-
-def retries_exhausted(last: Outcome, attempts: int, allowed: int) -> Outcome:
-    """Return the failure of a node whose last attempt failed recoverably, with no attempt left.
+def system_failure(code: str, message: str, *, recoverable: bool = False) -> Outcome:
+    """Return a failure that the user's code did not make.
 
     Args:
-        last: How the last attempt ended.
-        attempts: How many were made.
-        allowed: How many could be made.
+        code: Flyte's code, such as ``"Interrupted"``.
+        message: What happened.
+        recoverable: Whether another attempt may be made.
     """
-    cause = last.error or execution_pb2.ExecutionError()
-    kind = execution_pb2.ExecutionError.ErrorKind.Name(cause.kind)
-    return user_failure(
-        f"RetriesExhausted|{cause.code}",
-        f"[{attempts}/{allowed}] currentAttempt done. Last Error: {kind}::{cause.message}",
-    )
+    error = execution_pb2.ExecutionError(code=code, message=message, kind=SYSTEM)
+    return Outcome(error=error, recoverable=recoverable)
 
 
 def aborted_node(reason: str) -> execution_pb2.ExecutionError:
     """Return the error of a node that was aborted."""
     return execution_pb2.ExecutionError(code="NodeAborted", message=reason)
-
-
-def aborted_task(reason: str) -> execution_pb2.ExecutionError:
-    """Return the error of an attempt that was aborted."""
-    return execution_pb2.ExecutionError(code="Task Aborted", message=reason)

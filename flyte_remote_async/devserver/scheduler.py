@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import anyio
+import anyio.to_thread
 import attrs
 from flyteidl.admin import launch_plan_pb2
 
@@ -49,7 +50,7 @@ class _Job:
 
     plan: launch_plan_pb2.LaunchPlan
     schedule: Schedule
-    last: dt.datetime
+    due: dt.datetime
     task: asyncio.Task[None] | None = None
 
 
@@ -127,7 +128,7 @@ class Scheduler:
         schedule = schedule_of(plan)
         if schedule is not None:
             try:
-                schedule.after(self._clock.now())
+                await _after(schedule, self._clock.now())
             except ConfigError as error:
                 raise InternalError(str(error)) from error
 
@@ -147,7 +148,7 @@ class Scheduler:
             if key not in self._jobs and schedule is not None:
                 last = since or await self._store.get_last_run(plan.id) or self._clock.now()
                 await self._store.put_last_run(plan.id, last)
-                job = self._jobs[key] = _Job(plan, schedule, last)
+                job = self._jobs[key] = _Job(plan, schedule, await _after(schedule, last))
                 job.task = asyncio.create_task(self._run(job), name=f"schedule of {plan.id.name}")
 
     async def _active(self) -> dict[_Key, launch_plan_pb2.LaunchPlan]:
@@ -159,16 +160,15 @@ class Scheduler:
     async def _run(self, job: _Job) -> None:
         try:
             while True:
-                due = job.schedule.after(job.last)
-                await self._clock.sleep_until(due)
+                await self._clock.sleep_until(job.due)
                 self._launching += 1
                 try:
-                    await self._launch(job.plan, due)
+                    await self._launch(job.plan, job.due)
+                    job.due = await _after(job.schedule, job.due)
                 finally:
                     self._launching -= 1
                     self._rests.set()
                     self._rests = anyio.Event()
-                job.last = due
         except Exception:  # noqa: BLE001 - the task is nobody's: the fault is told here
             _LOG.exception("the schedule of launch plan %s stopped", job.plan.id.name)
 
@@ -180,3 +180,8 @@ class Scheduler:
         except RPCError as error:
             _LOG.warning("launch plan %s was due at %s and not launched: %s", plan.id.name, due, error)
         await self._store.put_last_run(plan.id, due)
+
+
+async def _after(schedule: Schedule, instant: dt.datetime) -> dt.datetime:
+    # Not on the loop: the first one imports a library.
+    return await anyio.to_thread.run_sync(schedule.after, instant)

@@ -26,12 +26,14 @@ from flyte_remote_async.devserver.store import Store
 from flyte_remote_async.errors import ClosedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
     from flyte_remote_async.devserver.inprocess import InProcessTransport
     from flyte_remote_async.devserver.objects import Objects
+    from flyte_remote_async.devserver.runners import TaskRunner
+    from flyte_remote_async.devserver.runners.containers import ContainerOptions
     from flyte_remote_async.devserver.scheduler import Scheduler
     from flyte_remote_async.devserver.threaded import ThreadedDevServer
     from flyte_remote_async.remote import FlyteRemote
@@ -46,6 +48,10 @@ _OPEN_TO_OTHERS: Final = (
 )
 _LOG: Final = logging.getLogger(__name__)
 _NOT_RUNNING: Final = "the devserver is not running: use it inside of `async with DevServer() as dev:`"
+_RUNS_CODE: Final = (
+    "the devserver runs the commands of tasks as processes of this machine: whoever reaches its ports (HTTP at %s) "
+    "runs code here as this user"
+)
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -65,6 +71,8 @@ class DevServer:
         objects: Folder that keeps the objects; None is a folder beside the state's file, and memory without one.
         read_limit_bytes: The largest inputs or outputs that the data RPCs show; Flyte's own default. Larger ones come
             back empty and without an error, as from Flyte, and are there for CreateDownloadLocation. 0 shows all.
+        run_containers: Run the commands of tasks' containers as processes of this machine, with this user's rights:
+            whoever reaches the port runs code here. True, or how they are run. It needs the extra ``devserver``.
 
     Attributes:
         clock: Its time: ``await dev.clock.advance(hours=2)`` lets sleeps, timeouts and schedules fall due.
@@ -92,6 +100,7 @@ class DevServer:
         http_port: int | None = None,
         objects: str | Path | None = None,
         read_limit_bytes: int = READ_LIMIT,
+        run_containers: bool | ContainerOptions = False,
     ) -> None:
         self._host = host
         self._port = port
@@ -99,6 +108,7 @@ class DevServer:
         self._http_port = http_port
         self._folder = objects
         self._read_limit = read_limit_bytes
+        self._run_containers = run_containers
         self._data: DataPlane | None = None
         self._stand_ins = StandIns()
         self.clock = Clock()
@@ -129,9 +139,11 @@ class DevServer:
         Raises:
             OSError: The address cannot be listened on, for example because the port is taken.
             ConfigError: The state file cannot be used.
+            StorageError: The folder of the objects cannot be used.
+            MissingExtraError: Containers are to be run, and what serves them their storage is not installed.
         """
         if self._store is None:
-            self._store = await Store.open(self._state)
+            self._store = await Store.open(self._state, clock=self.clock.now_ns)
             try:
                 await self._serve(self._store)
             except BaseException:
@@ -142,20 +154,32 @@ class DevServer:
 
     async def _serve(self, store: Store) -> None:
         await store.add_project(project_pb2.Project(id=_PROJECT, name=_PROJECT, description=f"{_PROJECT} description"))
-        runners = FunctionRunner(self._stand_ins, self.clock), EchoRunner()
-        self._engine = Engine(store, runners, self.clock)
         self._data = await DataPlane.open(store, self.clock, folder=self._folder, state=self._state)
+        # Its own port is told before anything can ask for it.
+        after = self._port + 1 if self._port else 0
+        host = "127.0.0.1" if self._host.startswith("unix:") else self._host
+        await self._data.http.start(host, after if self._http_port is None else self._http_port)
+        self._engine = Engine(store, self._runners(self._data), self.clock)
+        await self._engine.mark_interrupted()
         services = Services(store, self._engine, self._data, self.clock, self.faults, self._read_limit)
         self._scheduler = services.register(self._registry)
         await self._scheduler.start()
         faces = Faces(self._registry.handlers(), self._host)
         await faces.open(self._port)
         self._faces = faces
-        after = faces.port + 1 if self._port else 0
-        host = "127.0.0.1" if self._host.startswith("unix:") else self._host
-        await self._data.http.start(host, after if self._http_port is None else self._http_port)
         if faces.is_open_to_others:
             _LOG.warning(_OPEN_TO_OTHERS, self._host, faces.port)
+
+    def _runners(self, data: DataPlane) -> Sequence[TaskRunner]:
+        runners: list[TaskRunner] = [FunctionRunner(self._stand_ins, self.clock), EchoRunner()]
+        if self._run_containers:
+            # For those who ask for it: it needs what most do without.
+            from flyte_remote_async.devserver.runners.containers import ContainerOptions, ContainerRunner
+
+            options = ContainerOptions() if self._run_containers is True else self._run_containers
+            runners.append(ContainerRunner(data, options, lambda: self.endpoint))
+            _LOG.warning(_RUNS_CODE, data.http.endpoint)
+        return runners
 
     async def aclose(self) -> None:
         """Stop listening, stop what runs, and close the state. Closing twice is fine."""

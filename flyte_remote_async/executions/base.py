@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import anyio
@@ -195,6 +196,25 @@ class RemoteExecutionBase(MessageValue[M], ABC, Generic[M]):
         Phases are names, times are RFC 3339 strings in UTC, durations are seconds. What was not read is None.
         """
         return fold(self, _part_to_dict)
+
+    def tree(self) -> str:
+        """Return the snapshot with what was read below it as an outline, in lines of text.
+
+        A notebook shows the same as HTML, and a rich console in colours.
+        """
+        from flyte_remote_async.executions.outline import as_text
+
+        return as_text(self)  # type: ignore[arg-type] # there are three classes of snapshots
+
+    def __rich__(self) -> Any:
+        from flyte_remote_async.executions.outline import as_rich, outline
+
+        return as_rich(outline(self, datetime.now(UTC)))  # type: ignore[arg-type] # there are three classes of snapshots
+
+    def _repr_html_(self) -> str:
+        from flyte_remote_async.executions.outline import as_html
+
+        return as_html(self)  # type: ignore[arg-type] # there are three classes of snapshots
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RemoteExecutionBase) or type(other) is not type(self):

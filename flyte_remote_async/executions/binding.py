@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from flyte_remote_async.entities import FlyteTask
     from flyte_remote_async.executions.data import ExecutionData
     from flyte_remote_async.executions.events import Event
+    from flyte_remote_async.executions.failure import FailureReport
+    from flyte_remote_async.executions.timeline import Timeline
     from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
     from flyte_remote_async.literals import Context
     from flyte_remote_async.models.identifiers import Identifier, WorkflowExecutionIdentifier
@@ -54,6 +56,14 @@ class Remote(Protocol):
         until: Until = "terminal",
     ) -> FlyteWorkflowExecution:
         """Return the snapshot of an execution when it has ended."""
+        ...
+
+    async def timeline(self, execution: FlyteWorkflowExecution) -> Timeline:
+        """Return where the time of an execution went."""
+        ...
+
+    async def explain_failure(self, execution: FlyteWorkflowExecution) -> FailureReport | None:
+        """Return why an execution failed."""
         ...
 
     def watch(

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from flyte_remote_async.models.outcomes import ExecutionError
 
-__all__ = ["error_to_dict", "times_to_dict"]
+__all__ = ["error_to_dict", "instant", "times_to_dict"]
 
 
 class _Timed(Protocol):
@@ -27,9 +27,9 @@ class _Timed(Protocol):
 def times_to_dict(closure: _Timed) -> dict[str, Any]:
     """Return the times of a closure: RFC 3339 strings in UTC, and seconds."""
     return {
-        "created_at": _instant(closure.created_at),
-        "started_at": _instant(closure.started_at),
-        "updated_at": _instant(closure.updated_at),
+        "created_at": instant(closure.created_at),
+        "started_at": instant(closure.started_at),
+        "updated_at": instant(closure.updated_at),
         "duration": None if closure.duration is None else closure.duration.total_seconds(),
     }
 
@@ -41,5 +41,6 @@ def error_to_dict(error: ExecutionError | None) -> dict[str, Any] | None:
     return {"code": error.code, "kind": error.kind.name, "message": error.message}
 
 
-def _instant(at: datetime | None) -> str | None:
+def instant(at: datetime | None) -> str | None:
+    """Return a time as an RFC 3339 string in UTC, or None."""
     return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["Part", "flatten", "fold", "rebuild"]
+__all__ = ["Branch", "Part", "flatten", "fold", "rebuild"]
 
 R = TypeVar("R")
 
 
-class Part(Protocol):
+class Branch(Protocol):
+    """Something with parts."""
+
+    def _parts(self) -> Sequence[Any]:
+        """Return what is right below it."""
+        ...
+
+
+class Part(Branch, Protocol):
     """A snapshot as a part of a tree."""
 
     def _record(self) -> tuple[Any, ...]:
@@ -52,7 +60,7 @@ def rebuild(flat: Sequence[tuple[type[Any], tuple[Any, ...], int]]) -> Any:
     return done.pop()
 
 
-def fold(root: Part, make: Callable[[Any, list[R]], R]) -> R:
+def fold(root: Branch, make: Callable[[Any, list[R]], R]) -> R:
     """Return what ``make`` gives for the root, called for each part with the results of the parts below it."""
     order = []
     stack = [root]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from flyte_remote_async.executions.binding import Remote, Until
     from flyte_remote_async.executions.data import ExecutionData
     from flyte_remote_async.executions.events import Event
+    from flyte_remote_async.executions.failure import FailureReport
     from flyte_remote_async.executions.node import FlyteNodeExecution
+    from flyte_remote_async.executions.timeline import Timeline
     from flyte_remote_async.executions.tree import Part
     from flyte_remote_async.models.executions import ExecutionClosure, ExecutionSpec
     from flyte_remote_async.models.outcomes import ExecutionError
@@ -336,6 +339,51 @@ class FlyteWorkflowExecution(RemoteExecutionBase[execution_pb2.Execution]):  # t
             RPCError: The control plane could not be asked.
         """
         await bound(self._remote, self.description, "terminate").terminate(self, cause)
+
+    async def timeline(self) -> Timeline:
+        """Return where the time of the execution went.
+
+        Of an execution that has ended it is the server's own reckoning, one request. Where the server refuses that or
+        leaves out nodes, and for an execution that runs, it is made from the nodes and their attempts, which are read
+        as far as this snapshot does not hold them.
+
+        Raises:
+            DetachedError: The snapshot knows no remote, and its nodes were not read.
+            RPCError: The control plane could not be asked.
+            ClosedError: The remote is closed.
+
+        Example:
+            ```python
+            timeline = await execution.timeline()
+            print(timeline)
+            print(timeline.totals)  # operation to time, such as how long tasks waited to be set up
+            ```
+        """
+        if self._remote is None and self.has_nodes:
+            from flyte_remote_async.executions.spans import timeline_of
+
+            return timeline_of(self, datetime.now(UTC))
+        return await bound(self._remote, self.description, "read its timeline").timeline(self)
+
+    async def explain_failure(self) -> FailureReport | None:
+        """Return why the execution failed, timed out or was aborted; None for one that succeeded.
+
+        Only what is on the way to the first failure is read: the levels of nodes that failed, and the attempts of the
+        node that failed first.
+
+        Raises:
+            ExecutionNotDoneError: It has not ended yet.
+            DetachedError: The snapshot knows no remote.
+            RPCError: The control plane could not be asked.
+            ClosedError: The remote is closed.
+
+        Example:
+            ```python
+            if report := await execution.explain_failure():
+                print(report)
+            ```
+        """
+        return await bound(self._remote, self.description, "explain its failure").explain_failure(self)
 
     def diff(self, old: FlyteWorkflowExecution) -> tuple[Event, ...]:
         """Return what happened between an earlier snapshot of the execution and this one, in order.

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
 
 from flyte_remote_async.errors import MalformedMessageError
-from flyte_remote_async.transport.methods import GET_EXECUTION, LIST_NODE_EXECUTIONS, LIST_SIGNALS, LIST_TASK_EXECUTIONS
+from flyte_remote_async.transport.methods import (
+    GET_EXECUTION,
+    GET_NODE_EXECUTION,
+    LIST_NODE_EXECUTIONS,
+    LIST_SIGNALS,
+    LIST_TASK_EXECUTIONS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -107,6 +113,15 @@ class Reader:
             # A node that is on two pages was read again: the later row is the newer.
             found.update({node.id.node_id: node for node in page.node_executions})  # type: ignore[attr-defined]
         return list(found.values())
+
+    async def node(self, id: NodeExecutionIdentifier) -> node_execution_pb2.NodeExecution:
+        """Return one node with its error whole, which lists cut.
+
+        Args:
+            id: Which one.
+        """
+        request = node_execution_pb2.NodeExecutionGetRequest(id=id.to_flyte_idl())
+        return await self._calls(GET_NODE_EXECUTION, request)
 
     async def signals(self, execution_id: WorkflowExecutionIdentifier) -> list[signal_pb2.Signal]:
         """Return the signals of an execution, those that were given and those that are waited for.

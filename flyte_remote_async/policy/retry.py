@@ -32,10 +32,12 @@ RETRYABLE: Final = frozenset(
     }
 )
 # Failures that come with a passing code and do not pass: a certificate that is not trusted, a side that speaks
-# plaintext where the other speaks TLS, a login page.
+# plaintext where the other speaks TLS, a login page; and an execution whose metrics flyteadmin cannot reckon, for which
+# see its metrics_manager.go.
 _LASTING: Final = (
     r"(?i)CERTIFICATE_VERIFY_FAILED|Hostname Verification Check failed|is not in peer certificate|WRONG_VERSION_NUMBER"
     r"|http2 header with status: 3\d\d|invalid content-type"
+    r"|failed to discover workflow node|invalid branch node execution|failed to identify (branch|workflow) node"
 )
 _PUSHBACK: Final = "grpc-retry-pushback-ms"
 _INT32_DIGITS: Final = 10

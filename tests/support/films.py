@@ -11,8 +11,9 @@ from flyteidl.core import identifier_pb2
 from flyte_remote_async.errors import RPCError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from flyteidl.event import event_pb2
     from google.protobuf.timestamp_pb2 import Timestamp
 
     from flyte_remote_async.devserver.store import Store
@@ -60,6 +61,7 @@ class Film:
         parent: str = "",
         child: Film | None = None,
         output_uri: str = "",
+        error: str = "",
         **metadata: Any,
     ) -> node_execution_pb2.NodeExecution:
         """Put a node as it is now; a number is a phase that has no name yet."""
@@ -68,6 +70,8 @@ class Film:
         message.metadata.spec_node_id = node_id
         for name, value in metadata.items():
             setattr(message.metadata, name, value)
+        if error:
+            message.closure.error.code, message.closure.error.message = "USER:Error", error
         if child is not None:
             message.closure.workflow_node_metadata.executionId.CopyFrom(child.id)
         if output_uri:
@@ -78,13 +82,23 @@ class Film:
         return cast("node_execution_pb2.NodeExecution", message)
 
     async def attempt(
-        self, node_id: str, phase: str = "RUNNING", *, number: int = 0, task: str = "made.task"
+        self,
+        node_id: str,
+        phase: str = "RUNNING",
+        *,
+        number: int = 0,
+        task: str = "made.task",
+        error: str = "",
+        elements: Sequence[event_pb2.ExternalResourceInfo] = (),
     ) -> task_execution_pb2.TaskExecution:
         """Put an attempt of a node's task as it is now."""
         message: Any = task_execution_pb2.TaskExecution()
         message.id.task_id.CopyFrom(_entity(identifier_pb2.TASK, task))
         message.id.node_execution_id.CopyFrom(self.node_id(node_id))
         message.id.retry_attempt = number
+        if error:
+            message.closure.error.code, message.closure.error.message = "USER:Error", error
+        message.closure.metadata.external_resources.extend(elements)
         message.closure.phase = core_pb2.TaskExecution.Phase.Value(phase)
         self._stamp(message.closure, f"{node_id}-{number}")
         await self.store.put_attempt(message)

@@ -5,72 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from flyteidl.admin import launch_plan_pb2, task_pb2, workflow_pb2
-from flyteidl.core import condition_pb2, identifier_pb2, interface_pb2, literals_pb2, tasks_pb2, types_pb2
+from flyteidl.admin import launch_plan_pb2, workflow_pb2
+from flyteidl.core import condition_pb2, identifier_pb2, literals_pb2, types_pb2
 from flyteidl.core import workflow_pb2 as core_workflow_pb2
 from google.protobuf import duration_pb2
 from hypothesis import strategies as st
 
 from flyte_remote_async.transport import methods
+from tests.support.made_tasks import INT, INTS, STAND_INS, STR, TASKS, identifier, interface, task_requests
 from tests.support.made_workflows import integer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
+    from flyteidl.admin import task_pb2
     from google.protobuf.message import Message
 
     from flyte_remote_async.transport.base import Method
 
 __all__ = ["KINDS", "STAND_INS", "TASKS", "Registration", "identifier", "registrations"]
 
-INT: Final = types_pb2.LiteralType(simple=types_pb2.INTEGER)
-STR: Final = types_pb2.LiteralType(simple=types_pb2.STRING)
-INTS: Final = types_pb2.LiteralType(collection_type=INT)
-
 KINDS: Final = ("task", "subworkflow", "launch_plan", "branch", "sleep", "signal", "approve", "array")
 """The kinds of nodes that a made workflow may have."""
-
-TASKS: Final[Mapping[str, tuple[Mapping[str, types_pb2.LiteralType], Mapping[str, types_pb2.LiteralType]]]] = {
-    "made.add": ({"a": INT, "b": INT}, {"o0": INT}),
-    "made.text": ({"a": INT}, {"o0": STR}),
-    "made.length": ({"s": STR}, {"o0": INT}),
-    "made.spread": ({"a": INT}, {"o0": INTS}),
-    "made.total": ({"xs": INTS}, {"o0": INT}),
-    "made.nothing": ({}, {}),
-    "made.mapped": ({"a": INTS}, {"o0": INTS}),
-}
-"""The tasks of made workflows: name to inputs and outputs. ``made.mapped`` is the one that array nodes run."""
-
-
-def _length(s: str) -> int:
-    return len(s)
-
-
-def _total(xs: list[int]) -> int:
-    return sum(xs)
-
-
-def _text(a: int) -> str:
-    return str(a)
-
-
-STAND_INS: Final[Mapping[str, Callable[..., Any]]] = {
-    "made.add": lambda a, b: a + b,
-    "made.text": _text,
-    "made.length": _length,
-    "made.spread": lambda a: [a] * (abs(a) % 3 + 1),
-    "made.total": _total,
-    "made.nothing": lambda: None,
-    "made.mapped": lambda a: a + 1,
-}
-"""What each of them does; ``made.mapped`` for one element."""
-
-
-def identifier(kind: identifier_pb2.ResourceType, name: str) -> identifier_pb2.Identifier:
-    """Return the identifier of an entity of made workflows."""
-    return identifier_pb2.Identifier(
-        resource_type=kind, project="flytesnacks", domain="development", name=name, version="made"
-    )
 
 
 @attrs.frozen
@@ -119,27 +75,7 @@ def registrations(
     """
     making = _Making(draw, kinds, max_nodes, max_depth)
     main = making.request("made.main", depth=0)
-    return Registration(_task_requests(), (*making.children, main), tuple(making.signals))
-
-
-def _task_requests() -> tuple[task_pb2.TaskCreateRequest, ...]:
-    requests = []
-    for name, (inputs, outputs) in TASKS.items():
-        template = tasks_pb2.TaskTemplate(type="python-task", interface=_interface(inputs, outputs))
-        template.metadata.runtime.version = "1"
-        task = identifier(identifier_pb2.TASK, name)
-        requests.append(task_pb2.TaskCreateRequest(id=task, spec=task_pb2.TaskSpec(template=template)))
-    return tuple(requests)
-
-
-def _interface(
-    inputs: Mapping[str, types_pb2.LiteralType], outputs: Mapping[str, types_pb2.LiteralType]
-) -> interface_pb2.TypedInterface:
-    sides = [
-        interface_pb2.VariableMap(variables={name: interface_pb2.Variable(type=each) for name, each in side.items()})
-        for side in (inputs, outputs)
-    ]
-    return interface_pb2.TypedInterface(inputs=sides[0], outputs=sides[1])
+    return Registration(task_requests(), (*making.children, main), tuple(making.signals))
 
 
 class _Making:
@@ -179,7 +115,7 @@ class _Workflow:
 
     def template(self, name: str) -> core_workflow_pb2.WorkflowTemplate:
         made = core_workflow_pb2.WorkflowTemplate(
-            id=identifier(identifier_pb2.WORKFLOW, name), interface=_interface({"a": INT}, {"o0": INT})
+            id=identifier(identifier_pb2.WORKFLOW, name), interface=interface({"a": INT}, {"o0": INT})
         )
         ids: list[str] = []
         for number in range(self._draw(st.integers(1, self._making.max_nodes))):

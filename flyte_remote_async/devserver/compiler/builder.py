@@ -48,12 +48,13 @@ class Interface:
 
 @attrs.define
 class Library:
-    """What the workflows of one compilation may refer to, by identifier as text.
+    """What the workflows of one compilation refer to, by identifier as text; nothing of it is missing.
 
     Attributes:
         tasks: Tasks.
         launch_plans: Launch plans.
         templates: Subworkflows.
+        faceless: Those of them that came without an interface.
         compiled: Subworkflows that compiled.
         failed: Subworkflows that did not compile, with what is wrong.
     """
@@ -61,6 +62,7 @@ class Library:
     tasks: dict[str, tasks_pb2.TaskTemplate]
     launch_plans: dict[str, launch_plan_pb2.LaunchPlan]
     templates: dict[str, workflow_pb2.WorkflowTemplate]
+    faceless: frozenset[str]
     compiled: dict[str, compiler_pb2.CompiledWorkflow] = attrs.field(factory=dict)
     failed: dict[str, frozenset[Problem]] = attrs.field(factory=dict)
 

@@ -54,6 +54,7 @@ def compile_workflow(
         tasks={prototext(task.id): task for task in own_tasks},
         launch_plans={prototext(plan.id): plan for plan in launch_plans},
         templates=known,
+        faceless=frozenset(key for key, each in known.items() if not each.HasField("interface")),
     )
     primary = _copy(template)
     used = workflows_within(primary, known)
@@ -63,15 +64,15 @@ def compile_workflow(
     compiled = _compile(primary, library, problems)
     if compiled is None:
         raise CompileError(problems.found)
-    closure = compiler_pb2.CompiledWorkflowClosure(primary=compiled)
-    for each in templates:
+    return compiler_pb2.CompiledWorkflowClosure(
+        primary=compiled,
         # Those that no node uses stay as they came.
-        closure.sub_workflows.append(
+        sub_workflows=[
             library.compiled.get(prototext(each.id)) or compiler_pb2.CompiledWorkflow(template=each)
-        )
-    for task in own_tasks:
-        closure.tasks.add(template=task)
-    return closure
+            for each in templates
+        ],
+        tasks=[compiler_pb2.CompiledTask(template=task) for task in own_tasks],
+    )
 
 
 def _copy(template: workflow_pb2.WorkflowTemplate) -> workflow_pb2.WorkflowTemplate:

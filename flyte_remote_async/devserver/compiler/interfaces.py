@@ -64,11 +64,7 @@ def _of_task(workflow: WorkflowBuilder, node: NodeBuilder, problems: Problems) -
     if not node.message.task_node.HasField("reference_id"):
         problems.value_required(node.id, "TaskNode.ReferenceId")
         return None
-    reference = prototext(node.message.task_node.reference_id)
-    task = workflow.library.tasks.get(reference)
-    if task is None:
-        problems.no_task(node.id, reference)
-        return None
+    task = workflow.library.tasks[prototext(node.message.task_node.reference_id)]
     return Interface.of(task.interface) if task.HasField("interface") else Interface()
 
 
@@ -82,23 +78,16 @@ def _of_workflow(workflow: WorkflowBuilder, node: NodeBuilder, problems: Problem
         problems.no_workflow(node.id, "<nil>/<nil>")
         return None
     reference = prototext(target.sub_workflow_ref)
-    template = workflow.library.templates.get(reference)
-    if template is None:
-        problems.no_workflow(node.id, reference)
-        return None
-    if not template.HasField("interface"):
+    if reference in workflow.library.faceless:
         problems.value_required(node.id, "WorkflowNode.Template.Interface")
         return None
-    return Interface.of(template.interface)
+    return Interface.of(workflow.library.templates[reference].interface)
 
 
 def _of_launch_plan(
     workflow: WorkflowBuilder, node: NodeBuilder, reference: identifier_pb2.Identifier, problems: Problems
 ) -> Interface | None:
-    plan = workflow.library.launch_plans.get(prototext(reference))
-    if plan is None:
-        problems.no_workflow(node.id, prototext(reference))
-        return None
+    plan = workflow.library.launch_plans[prototext(reference)]
     if not plan.closure.HasField("expected_inputs"):
         problems.value_required(node.id, "WorkflowNode.ExpectedInputs")
     if not plan.closure.HasField("expected_outputs"):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from flyteidl.core import literals_pb2
 
-from flyte_remote_async.devserver.compiler.bindings import add_edges, effective_outputs
+from flyte_remote_async.devserver.compiler.bindings import add_edges
+from flyte_remote_async.devserver.compiler.bound_values import effective_outputs
 from flyte_remote_async.devserver.compiler.graphs import END_NODE, START_NODE
 from flyte_remote_async.devserver.compiler.interfaces import find_interface
 from flyte_remote_async.devserver.compiler.typetext import type_text
@@ -42,10 +43,7 @@ def check_node(workflow: WorkflowBuilder, node: NodeBuilder, problems: Problems)
             _check_branch(workflow, node, problems)
         case "workflow_node" if node.message.workflow_node.HasField("sub_workflow_ref"):
             reference = prototext(node.message.workflow_node.sub_workflow_ref)
-            if reference in workflow.library.failed:
-                problems.extend(workflow.library.failed[reference])
-            elif reference not in workflow.library.templates:
-                problems.no_workflow(node.id, reference)
+            problems.extend(workflow.library.failed.get(reference, ()))
 
 
 def _check_branch(workflow: WorkflowBuilder, node: NodeBuilder, problems: Problems) -> None:
@@ -109,6 +107,6 @@ def _operand_type(
         problems.value_required(node.id, operand.var)
     elif operand.var in node.interface.inputs:
         return node.interface.inputs[operand.var].type
-    elif not node.binds(operand.var):
+    else:
         problems.no_variable(node.id, operand.var)
     return None

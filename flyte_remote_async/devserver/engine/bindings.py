@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flyteidl.core import literals_pb2
+from flyteidl.core import literals_pb2, types_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from flyteidl.core import types_pb2
+    from flyteidl.core import execution_pb2
 
-__all__ = ["BindingError", "promised_nodes", "resolve"]
+__all__ = ["BindingError", "promised_nodes", "resolve", "tell_error"]
 
 
 class BindingError(Exception):
@@ -33,8 +33,30 @@ def resolve(
     Raises:
         BindingError: A node or output that is not there, or a path into a value that has no such part.
     """
-    values = {binding.var: _value(binding.binding, outputs) for binding in bindings}
+    values = {}
+    for binding in bindings:
+        try:
+            values[binding.var] = _value(binding.binding, outputs)
+        except BindingError as error:
+            raise BindingError(f"Error binding Var [wf].[{binding.var}], caused by: {error}") from error
     return literals_pb2.LiteralMap(literals=values)
+
+
+def tell_error(inputs: literals_pb2.LiteralMap, node_id: str, error: execution_pb2.ExecutionError) -> None:
+    """Put what a workflow failed with into the input ``err`` of its failure node, where it has that.
+
+    Args:
+        inputs: The inputs of the failure node.
+        node_id: The id of the failure node: Flyte gives it as the node that failed.
+        error: What the workflow failed with.
+    """
+    if "err" not in inputs.literals:
+        return
+    told = literals_pb2.Literal()
+    told.scalar.error.message = error.message
+    told.scalar.error.failed_node_id = node_id
+    kind = types_pb2.LiteralType(simple=types_pb2.ERROR, structure=types_pb2.TypeStructure(tag="FlyteError"))
+    inputs.literals["err"].scalar.union.CopyFrom(literals_pb2.Union(value=told, type=kind))
 
 
 def promised_nodes(bindings: Iterable[literals_pb2.Binding]) -> set[str]:

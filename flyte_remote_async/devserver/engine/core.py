@@ -12,20 +12,24 @@ from flyteidl.admin import execution_pb2
 from flyteidl.core import identifier_pb2
 
 from flyte_remote_async.devserver.clock import Clock
+from flyte_remote_async.devserver.engine.activity import Activity
 from flyte_remote_async.devserver.engine.catalog import Catalog
+from flyte_remote_async.devserver.engine.gates import Gates
 from flyte_remote_async.devserver.engine.graph import Program
 from flyte_remote_async.devserver.engine.kinds import KINDS
 from flyte_remote_async.devserver.engine.launching import effective_inputs, single_task_workflow
+from flyte_remote_async.devserver.engine.leftovers import Leftovers
 from flyte_remote_async.devserver.engine.platform import Platform
-from flyte_remote_async.devserver.engine.recorder import WORKFLOW_ABORTED, Recorder
+from flyte_remote_async.devserver.engine.recorder import Recorder
 from flyte_remote_async.devserver.engine.run import Level, Run
+from flyte_remote_async.devserver.engine.settings import Settings
 from flyte_remote_async.devserver.outcome import Outcome, system_failure
 from flyte_remote_async.errors import ClosedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flyteidl.admin import workflow_pb2
+    from flyteidl.admin import launch_plan_pb2, workflow_pb2
     from flyteidl.core import literals_pb2
 
     from flyte_remote_async.devserver.engine.platform import Admin
@@ -41,11 +45,21 @@ _Key = tuple[str, str, str]
 
 @attrs.define(eq=False)
 class _Running:
-    """An execution that runs: its pen, what cancels it, and the task that carries it."""
+    """An execution that runs: its pen, what cancels it, the task that carries it, and whether it is to be aborted."""
 
     recorder: Recorder
     scope: anyio.CancelScope
     task: asyncio.Task[None] | None = None
+    aborting: bool = False
+
+
+@attrs.frozen
+class _Work:
+    """What an execution runs."""
+
+    workflow: workflow_pb2.Workflow
+    inputs: literals_pb2.LiteralMap
+    launch_plan: launch_plan_pb2.LaunchPlan | None = None
 
 
 class Engine:
@@ -55,24 +69,34 @@ class Engine:
         store: Where the entities are and where the executions are written.
         runners: What runs attempts of tasks; the first that takes a task runs it.
         clock: What dates are taken from; the machine's own by default.
+
+    Attributes:
+        gates: Where gate nodes wait: to be told of each signal that is set.
     """
 
     def __init__(self, store: Store, runners: Sequence[TaskRunner], clock: Clock | None = None) -> None:
         self._store = store
         self._clock = clock or Clock()
+        self.gates = Gates(store)
         catalog = Catalog(store.artifacts, self._clock)
-        self._platform = Platform(store, tuple(runners), self._clock, self, catalog)
+        activity = Activity(store)
+        self._clock.at_rest = activity.at_rest
+        self._platform = Platform(store, tuple(runners), self._clock, self, catalog, self.gates, activity)
+        self._leftovers = Leftovers(store, self._clock)
         self._running: dict[_Key, _Running] = {}
         self._closed = False
-
-    @property
-    def is_closing(self) -> bool:
-        """Whether it stops all that runs."""
-        return self._closed
 
     def ask(self, admin: Admin) -> None:
         """Let launch-plan nodes ask a service for their executions, as flytepropeller asks flyteadmin."""
         self._platform.admin = admin
+
+    async def mark_interrupted(self) -> int:
+        """Write as FAILED what another engine has left running in the store; before anything is launched.
+
+        Returns:
+            How many executions there were.
+        """
+        return await self._leftovers.fail_all()
 
     async def launch(self, execution: execution_pb2.Execution, inputs: literals_pb2.LiteralMap) -> None:
         """Start an execution, and return without waiting for it.
@@ -98,7 +122,9 @@ class Engine:
     async def abort(
         self, execution_id: identifier_pb2.WorkflowExecutionIdentifier, cause: str, principal: str = ""
     ) -> None:
-        """Stop an execution and write it as ABORTED, with its nodes and attempts; one that has ended stays as it is.
+        """Begin to stop an execution: it is ABORTING when this returns, and soon ABORTED, nodes and attempts included.
+
+        One that has ended stays as it is; one that is ABORTING keeps its cause.
 
         Args:
             execution_id: Which execution.
@@ -106,12 +132,14 @@ class Engine:
             principal: Who the user is, where known.
         """
         running = self._running.get(_key(execution_id))
-        if running is not None:
-            running.recorder.abort_reason = WORKFLOW_ABORTED
-            running.scope.cancel()
-            await self.join(execution_id)
         recorder = running.recorder if running else Recorder(self._store, self._clock, execution_id)
-        await recorder.abort_execution(cause, principal)
+        await recorder.announce_abort(cause, principal)
+        running = self._running.get(_key(execution_id))
+        if running is None:
+            await self._leftovers.abort(execution_id)
+        else:
+            running.aborting = True
+            running.scope.cancel()
 
     async def join(self, execution_id: identifier_pb2.WorkflowExecutionIdentifier) -> None:
         """Wait until an execution does not run any more."""
@@ -136,6 +164,8 @@ class Engine:
         try:
             with running.scope:
                 await self._execute(running.recorder, execution, inputs)
+            if running.aborting and not self._closed:
+                await running.recorder.abort_execution()
         finally:
             del self._running[_key(execution.id)]
 
@@ -152,31 +182,29 @@ class Engine:
     async def _run(
         self, recorder: Recorder, execution: execution_pb2.Execution, given: literals_pb2.LiteralMap
     ) -> Outcome:
-        found = await self._workflow(execution.spec.launch_plan, given)
-        if isinstance(found, Outcome):
-            return found
-        workflow, inputs = found
-        await self._store.put_execution_data(execution.id, inputs=inputs)
-        await recorder.run_execution(workflow.id)
-        program = Program(workflow.closure.compiled_workflow)
-        run = Run(execution, recorder, self._platform, KINDS)
-        return await run.run_level(Level(program, program.main), inputs)
+        work = await self._work(execution.spec.launch_plan, given)
+        if isinstance(work, Outcome):
+            return work
+        await self._store.put_execution_data(execution.id, inputs=work.inputs)
+        await recorder.run_execution(work.workflow.id)
+        program = Program(work.workflow.closure.compiled_workflow)
+        settings = Settings.of(execution, work.launch_plan, program.main)
+        run = Run(execution, settings, recorder, self._platform, KINDS)
+        return await run.run_level(Level(program, program.main), work.inputs)
 
-    async def _workflow(
-        self, entity: identifier_pb2.Identifier, given: literals_pb2.LiteralMap
-    ) -> tuple[workflow_pb2.Workflow, literals_pb2.LiteralMap] | Outcome:
+    async def _work(self, entity: identifier_pb2.Identifier, given: literals_pb2.LiteralMap) -> _Work | Outcome:
         if entity.resource_type == identifier_pb2.TASK:
             task = await self._store.get_task(entity)
             if task is None:
                 return _missing("task", entity)
-            return single_task_workflow(task), given
+            return _Work(single_task_workflow(task), given)
         launch_plan = await self._store.get_launch_plan(entity)
         if launch_plan is None:
             return _missing("launch plan", entity)
         found = await self._store.get_workflow(launch_plan.spec.workflow_id)
         if found is None:
             return _missing("workflow", launch_plan.spec.workflow_id)
-        return found, effective_inputs(launch_plan, given)
+        return _Work(found, effective_inputs(launch_plan, given), launch_plan)
 
     async def _fail(self, recorder: Recorder, error: BaseException) -> None:
         """Write an execution as failed by the engine itself."""

@@ -1,7 +1,8 @@
-"""A compiled workflow as a graph, and which of its nodes can start. Pure."""
+"""A compiled workflow as a graph. Pure."""
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
@@ -14,9 +15,7 @@ if TYPE_CHECKING:
 
     from flyteidl.core import compiler_pb2, identifier_pb2, literals_pb2, tasks_pb2
 
-    from flyte_remote_async.devserver.outcome import Outcome
-
-__all__ = ["END_NODE", "START_NODE", "Graph", "Program", "Progress"]
+__all__ = ["END_NODE", "START_NODE", "Graph", "Program"]
 
 START_NODE: Final = "start-node"
 END_NODE: Final = "end-node"
@@ -53,64 +52,42 @@ class Graph:
         upstream: For each node, the nodes that must have succeeded before it.
         outputs: What the workflow's outputs are bound to.
         fails_late: Whether the other nodes go on when one has failed.
+        failure_node: What runs when the workflow has failed; None where nothing does.
+        interruptible: Whether its nodes may be interrupted where nothing else is said.
     """
 
     nodes: Mapping[str, workflow_pb2.Node]
     upstream: Mapping[str, frozenset[str]]
     outputs: tuple[literals_pb2.Binding, ...]
     fails_late: bool = False
+    failure_node: workflow_pb2.Node | None = None
+    interruptible: bool = False
 
     @classmethod
     def of(cls, compiled: compiler_pb2.CompiledWorkflow) -> Graph:
         """Return the graph of a compiled workflow."""
         template = compiled.template
-        nodes = {node.id: node for node in template.nodes if node.id not in {START_NODE, END_NODE}}
+        failure_node = template.failure_node if template.HasField("failure_node") else None
+        # Some compilers list it with the others, though nothing leads to it.
+        special = {START_NODE, END_NODE} | ({failure_node.id} if failure_node else set())
+        nodes = {node.id: node for node in template.nodes if node.id not in special}
         upstream = {}
         for node_id, node in nodes.items():
             listed = compiled.connections.upstream[node_id].ids if node_id in compiled.connections.upstream else ()
             upstream[node_id] = _upstream(node) | (frozenset(listed) - {START_NODE})
-        return cls(nodes, upstream, tuple(template.outputs), template.metadata.on_failure == _FAIL_LATE)
-
-
-class Progress:
-    """How far the run of one graph has come."""
-
-    def __init__(self, graph: Graph) -> None:
-        self._graph = graph
-        self._waiting = dict(graph.nodes)
-        self._running: set[str] = set()
-        self._succeeded: set[str] = set()
-        #: The first node that failed, and how.
-        self.failure: Outcome | None = None
-
-    def start_ready(self) -> list[workflow_pb2.Node]:
-        """Return the nodes that can start now, and count them as running."""
-        if self.failure is not None and not self._graph.fails_late:
-            return []
-        upstream = self._graph.upstream
-        ready = [node for node_id, node in self._waiting.items() if upstream[node_id] <= self._succeeded]
-        for node in ready:
-            del self._waiting[node.id]
-            self._running.add(node.id)
-        return ready
-
-    def settle(self, node_id: str, outcome: Outcome) -> None:
-        """Note that a running node has ended."""
-        self._running.discard(node_id)
-        if outcome.error is None:
-            self._succeeded.add(node_id)
-        else:
-            self.failure = self.failure or outcome
+        return cls(
+            nodes,
+            upstream,
+            tuple(template.outputs),
+            template.metadata.on_failure == _FAIL_LATE,
+            failure_node,
+            template.metadata_defaults.interruptible,
+        )
 
     @property
-    def is_over(self) -> bool:
-        """Whether there is nothing to wait for; call :meth:`start_ready` before."""
-        return not self._running or (self.failure is not None and not self._graph.fails_late)
-
-    @property
-    def stuck(self) -> list[str]:
-        """The nodes that never became ready."""
-        return sorted(self._waiting)
+    def end_node(self) -> workflow_pb2.Node:
+        """The end node, for which a workflow has nothing but its outputs."""
+        return workflow_pb2.Node(id=END_NODE)
 
 
 T = TypeVar("T")
@@ -127,6 +104,7 @@ class Program:
     def __init__(self, closure: compiler_pb2.CompiledWorkflowClosure) -> None:
         self.main = Graph.of(closure.primary)
         self._tasks = {_key(task.template.id): task.template for task in closure.tasks}
+        self._cached_as: dict[_Key, tasks_pb2.TaskTemplate] = {}
         self._workflows = {_key(compiled.template.id): compiled for compiled in closure.sub_workflows}
 
     def task(self, entity: identifier_pb2.Identifier) -> tasks_pb2.TaskTemplate:
@@ -136,6 +114,30 @@ class Program:
             LookupError: The closure does not have it.
         """
         return _find(self._tasks, entity)
+
+    def cached_as(self, entity: identifier_pb2.Identifier) -> tasks_pb2.TaskTemplate:
+        """Return a task with the interface that its cache counts.
+
+        Raises:
+            LookupError: The closure does not have it.
+        """
+        return self._cached_as.get(_key(entity)) or self.task(entity)
+
+    def with_task(self, template: tasks_pb2.TaskTemplate, cached_as: tasks_pb2.TaskTemplate) -> Program:
+        """Return a program that has another task in place of one of these.
+
+        Args:
+            template: The task.
+            cached_as: The task with the interface that its cache counts.
+        """
+        program = copy.copy(self)
+        program.replace_task(template, cached_as)
+        return program
+
+    def replace_task(self, template: tasks_pb2.TaskTemplate, cached_as: tasks_pb2.TaskTemplate) -> None:
+        """Have another task in place of one of these; see :meth:`with_task`."""
+        self._tasks = self._tasks | {_key(template.id): template}
+        self._cached_as = self._cached_as | {_key(template.id): cached_as}
 
     def subworkflow(self, entity: identifier_pb2.Identifier) -> Graph:
         """Return the graph of a subworkflow of the closure.

@@ -79,6 +79,8 @@ def child_request(
     node_id: identifier_pb2.NodeExecutionIdentifier,
     reference: identifier_pb2.Identifier,
     inputs: literals_pb2.LiteralMap,
+    *,
+    attempt: int = 0,
 ) -> execution_pb2.ExecutionCreateRequest:
     """Return the request for the execution of a launch-plan node.
 
@@ -88,6 +90,7 @@ def child_request(
         node_id: The node.
         reference: The launch plan of the node.
         inputs: The inputs of the node.
+        attempt: Which try of the node it is.
 
     Source: flytepropeller ``launchplan/admin.go``, and the labels of ``compiler/transformers/k8s/workflow.go``.
     """
@@ -111,7 +114,7 @@ def child_request(
     spec.overwrite_cache = given.overwrite_cache or own.overwrite_cache
     spec.envs.SetInParent()
     spec.envs.values.extend(given.envs.values or own.envs.values)
-    name = child_execution_name(parent.id.name, node_id.node_id, 0)
+    name = child_execution_name(parent.id.name, node_id.node_id, attempt)
     return execution_pb2.ExecutionCreateRequest(
         project=parent.id.project, domain=parent.id.domain, name=name, spec=spec, inputs=inputs
     )

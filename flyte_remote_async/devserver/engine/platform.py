@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from flyteidl.core import identifier_pb2, tasks_pb2
 
     from flyte_remote_async.devserver.clock import Clock
+    from flyte_remote_async.devserver.engine.activity import Activity
     from flyte_remote_async.devserver.engine.catalog import Catalog
-    from flyte_remote_async.devserver.runners import TaskRunner
+    from flyte_remote_async.devserver.engine.gates import Gates
+    from flyte_remote_async.devserver.outcome import Outcome
+    from flyte_remote_async.devserver.runners import TaskCall, TaskRunner
     from flyte_remote_async.devserver.store import Store
 
 __all__ = ["Admin", "Executions", "Platform"]
@@ -31,11 +34,6 @@ class Admin(Protocol):
 class Executions(Protocol):
     """The executions of an engine, for a node that has started one."""
 
-    @property
-    def is_closing(self) -> bool:
-        """Whether the engine stops all that runs, because the devserver does."""
-        ...
-
     async def join(self, execution_id: identifier_pb2.WorkflowExecutionIdentifier) -> None:
         """Wait until an execution does not run any more."""
         ...
@@ -43,7 +41,7 @@ class Executions(Protocol):
     async def abort(
         self, execution_id: identifier_pb2.WorkflowExecutionIdentifier, cause: str, principal: str = ""
     ) -> None:
-        """Stop an execution and write it as ABORTED; one that has ended stays as it is."""
+        """Begin to stop an execution; one that has ended stays as it is."""
         ...
 
 
@@ -57,6 +55,8 @@ class Platform:
         clock: What instants and sleeps are taken from.
         executions: All that runs.
         catalog: The cache.
+        gates: Where gate nodes wait for their signals.
+        activity: What is on its way.
         admin: What launch-plan nodes ask for executions; None in an engine that serves none.
     """
 
@@ -65,8 +65,15 @@ class Platform:
     clock: Clock
     executions: Executions
     catalog: Catalog
+    gates: Gates
+    activity: Activity
     admin: Admin | None = None
 
     def runner(self, task: tasks_pb2.TaskTemplate) -> TaskRunner | None:
         """Return what runs a task, or None where nothing does."""
         return next((runner for runner in self.runners if runner.takes(task)), None)
+
+    async def run(self, runner: TaskRunner, call: TaskCall) -> Outcome:
+        """Run an attempt and return how it ended."""
+        with self.activity.attempt():
+            return await runner.run(call)

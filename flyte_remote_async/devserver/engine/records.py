@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Final
 
 from flyteidl.admin import node_execution_pb2, task_execution_pb2
 from flyteidl.core import execution_pb2, identifier_pb2
+from flyteidl.event import event_pb2
 
 from flyte_remote_async.devserver import naming
-from flyte_remote_async.devserver.outcome import aborted_node, aborted_task
+from flyte_remote_async.devserver.outcome import aborted_node
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
-    from flyteidl.core import tasks_pb2
+    from flyteidl.core import compiler_pb2, tasks_pb2, workflow_pb2
 
     from flyte_remote_async.devserver.engine.catalog import CacheNote
     from flyte_remote_async.devserver.naming import Place
@@ -70,38 +71,46 @@ class NodeRecord:
     Attributes:
         message: The row as it is now.
         place: Where the node stands.
-        attempt: Its latest attempt.
+        number: Which try of the node this is, from 0 on.
+        interruptible: Whether this try may be interrupted.
+        attempt: The latest attempt of its task.
+        previous_checkpoint_uri: The checkpoints that its first attempt begins with; empty where there are none.
+        dynamic_before: The workflow that its task asked for in the execution that is recovered; None where it did not.
+        raw_output_base: Where the execution wants raw data; empty for the usual place.
+        on_abort: Called with the reason when the node is aborted: for what runs outside of this execution.
+        release: Gives its share of ``max_parallelism`` back before the node has ended.
     """
 
     def __init__(
-        self, execution_id: identifier_pb2.WorkflowExecutionIdentifier, place: Place, now: dt.datetime
+        self,
+        execution_id: identifier_pb2.WorkflowExecutionIdentifier,
+        place: Place,
+        now: dt.datetime,
+        node: workflow_pb2.Node,
     ) -> None:
         self.place = place
+        self.number = 0
+        self.interruptible = False
         self.attempt: AttemptRecord | None = None
-        self._success: execution_pb2.NodeExecution.Phase = _NODE.SUCCEEDED
+        self.previous_checkpoint_uri = ""
+        self.dynamic_before: compiler_pb2.CompiledWorkflowClosure | None = None
+        self.raw_output_base = ""
+        self.on_abort: Callable[[str], Awaitable[None]] | None = None
+        self.release: Callable[[], None] = _nothing
         self.message = _node(execution_id, place, now)
         self.message.input_uri = place.inputs_uri
+        self.message.metadata.is_parent_node = node.workflow_node.HasField("sub_workflow_ref")
+        self.message.metadata.is_array = node.HasField("array_node")
         self.message.closure.phase = _NODE.QUEUED
 
-    def run(
-        self,
-        now: dt.datetime,
-        *,
-        is_parent: bool = False,
-        is_array: bool = False,
-        child: identifier_pb2.WorkflowExecutionIdentifier | None = None,
-    ) -> None:
+    def run(self, now: dt.datetime, child: identifier_pb2.WorkflowExecutionIdentifier | None = None) -> None:
         """Note that it runs.
 
         Args:
             now: The instant.
-            is_parent: Whether there are nodes inside of it.
-            is_array: Whether it is an array node.
             child: The execution that it has started.
         """
         closure = self.message.closure
-        self.message.metadata.is_parent_node = is_parent
-        self.message.metadata.is_array = is_array
         if child is not None:
             closure.workflow_node_metadata.executionId.CopyFrom(child)
         closure.phase = _NODE.RUNNING
@@ -122,16 +131,9 @@ class NodeRecord:
         closure.task_node_metadata.SetInParent()
         closure.dynamic_job_spec_uri = spec_uri
 
-    def recover(self, original: node_execution_pb2.NodeExecution, *, is_parent: bool) -> None:
-        """Note that it will not run, but end as RECOVERED.
-
-        Args:
-            original: The node of the other execution that it takes its outputs from.
-            is_parent: Whether the workflow says that there are nodes inside of it.
-        """
-        self._success = _NODE.RECOVERED
+    def recover(self, original: node_execution_pb2.NodeExecution) -> None:
+        """Note what it takes over from the node of another execution that it is recovered from."""
         theirs, closure = original.closure, self.message.closure
-        self.message.metadata.is_parent_node = is_parent
         self.message.metadata.is_array = original.metadata.is_array
         if theirs.HasField("workflow_node_metadata"):
             closure.workflow_node_metadata.CopyFrom(theirs.workflow_node_metadata)
@@ -148,14 +150,20 @@ class NodeRecord:
 
     def end(self, now: dt.datetime, outcome: Outcome) -> None:
         """Note how it ended."""
-        if outcome.error is None:
-            self.message.closure.output_uri = self.place.outputs_uri(self.attempt.number if self.attempt else 0)
-        else:
-            self.message.closure.error.CopyFrom(outcome.error)
-        if self.attempt is not None and not self.message.metadata.is_dynamic:
-            metadata = self.message.closure.task_node_metadata
-            metadata.checkpoint_uri = self.attempt.checkpoint_uri
-        self._stop(now, self._success if outcome.error is None else _NODE.FAILED)
+        closure = self.message.closure
+        if outcome.error is not None:
+            closure.error.CopyFrom(outcome.error)
+        elif outcome.has_succeeded and outcome.writes_outputs:
+            closure.output_uri = self.place.outputs_uri(self.number)
+        if self.attempt is not None and self.attempt.has_ended and not self.message.metadata.is_dynamic:
+            closure.task_node_metadata.checkpoint_uri = self.attempt.checkpoint_uri
+        closure.deck_uri = outcome.deck_uri or closure.deck_uri
+        usual = _NODE.SUCCEEDED if outcome.error is None else _NODE.FAILED
+        self._stop(now, usual if outcome.phase is None else outcome.phase)
+
+    def skip(self) -> None:
+        """Note that it is skipped."""
+        self.message.closure.phase = _NODE.SKIPPED
 
     def abort(self, now: dt.datetime, reason: str) -> None:
         """Note that it was aborted."""
@@ -170,6 +178,10 @@ class NodeRecord:
             closure.duration.FromTimedelta(now - closure.started_at.ToDatetime(now.tzinfo))
 
 
+def _nothing() -> None:
+    """Give nothing back: most nodes hold no share."""
+
+
 class AttemptRecord:
     """The row of one attempt of a task, from QUEUED to its end.
 
@@ -180,11 +192,11 @@ class AttemptRecord:
         has_ended: Whether its end is written.
     """
 
-    def __init__(self, node: NodeRecord, task: tasks_pb2.TaskTemplate, number: int, now: dt.datetime) -> None:
+    def __init__(self, node: NodeRecord, task: tasks_pb2.TaskTemplate, now: dt.datetime) -> None:
         node_id = node.message.id
-        self.number = number
+        self.number = number = node.number
         self.has_ended = False
-        self._place = node.place
+        self._node = node
         self.generated_name = naming.attempt_name(node_id.execution_id.name, node_id.node_id, number)
         self.message = task_execution_pb2.TaskExecution(
             id=identifier_pb2.TaskExecutionIdentifier(task_id=task.id, node_execution_id=node_id, retry_attempt=number),
@@ -198,6 +210,8 @@ class AttemptRecord:
         closure.updated_at.FromDatetime(now)
         closure.metadata.generated_name = self.generated_name
         closure.metadata.plugin_identifier = "echo" if task.type == ECHO else "container"
+        if node.interruptible:
+            closure.metadata.instance_class = event_pb2.TaskExecutionMetadata.INTERRUPTIBLE
         if task.type != ECHO:
             for reason in ("task submitted to K8s", "Demistify Pending"):
                 closure.reason = reason
@@ -206,12 +220,21 @@ class AttemptRecord:
     @property
     def checkpoint_uri(self) -> str:
         """Where the attempt keeps its checkpoints."""
-        return naming.checkpoint_uri(self.generated_name)
+        return naming.checkpoint_uri(self.generated_name, self._node.raw_output_base)
+
+    @property
+    def previous_checkpoint_uri(self) -> str:
+        """The checkpoints that the attempt begins with: those of the one before, where there was one."""
+        if self.number == 0:
+            return self._node.previous_checkpoint_uri
+        node_id = self.message.id.node_execution_id
+        name = naming.attempt_name(node_id.execution_id.name, node_id.node_id, self.number - 1)
+        return naming.checkpoint_uri(name, self._node.raw_output_base)
 
     @property
     def raw_output_prefix(self) -> str:
         """The folder for files, directories and tables that the attempt makes."""
-        return naming.raw_output_prefix(self.generated_name)
+        return naming.raw_output_prefix(self.generated_name, self._node.raw_output_base)
 
     def run(self, now: dt.datetime, logs: Sequence[execution_pb2.TaskLog] = ()) -> None:
         """Note that it runs, and where its logs are."""
@@ -224,14 +247,13 @@ class AttemptRecord:
     def end(self, now: dt.datetime, outcome: Outcome) -> None:
         """Note how it ended. Flyte writes FAILED for an attempt that will be followed by another, too."""
         if outcome.error is None:
-            self.message.closure.output_uri = self._place.outputs_uri(self.number)
+            self.message.closure.output_uri = self._node.place.outputs_uri(self.number)
         else:
             self.message.closure.error.CopyFrom(outcome.error)
         self._stop(now, _TASK.SUCCEEDED if outcome.error is None else _TASK.FAILED)
 
-    def abort(self, now: dt.datetime, reason: str) -> None:
-        """Note that it was aborted."""
-        self.message.closure.error.CopyFrom(aborted_task(reason))
+    def abort(self, now: dt.datetime) -> None:
+        """Note that it was aborted; Flyte keeps no reason with it."""
         self._stop(now, _TASK.ABORTED)
 
     def _stop(self, now: dt.datetime, phase: execution_pb2.TaskExecution.Phase) -> None:

@@ -26,12 +26,13 @@ _NODE: Final = core_execution_pb2.NodeExecution
 _RECOVERABLE: Final = frozenset({_NODE.SUCCEEDED, _NODE.RECOVERED})
 
 
-async def recovered_outcome(run: Run, node: workflow_pb2.Node, record: NodeRecord) -> Outcome | None:
+async def recovered_outcome(run: Run, record: NodeRecord) -> Outcome | None:
     """Return how a node ends that the execution recovers from another one, or None.
+
+    A task that did not succeed there begins with the checkpoints that it left.
 
     Args:
         run: The execution.
-        node: The node.
         record: Its record, not yet written.
     """
     metadata = run.execution.spec.metadata
@@ -42,12 +43,18 @@ async def recovered_outcome(run: Run, node: workflow_pb2.Node, record: NodeRecor
         node_id=record.place.node_id, execution_id=metadata.reference_execution
     )
     original = await store.get_node(original_id)
-    if original is None or original.closure.phase not in _RECOVERABLE:
+    if original is None:
+        return None
+    if original.closure.phase not in _RECOVERABLE:
+        record.previous_checkpoint_uri = original.closure.task_node_metadata.checkpoint_uri
+        # The ids of the nodes that a task asks for may be others when it asks again.
+        dynamic = await store.get_dynamic_workflow(original_id)
+        record.dynamic_before = dynamic.compiled_workflow if dynamic is not None else None
         return None
     data = await store.get_node_data(original_id)
-    record.recover(original, is_parent=node.workflow_node.HasField("sub_workflow_ref"))
-    await store.put_node_data(record.message.id, inputs=data.inputs, dynamic_workflow=data.dynamic_workflow)
-    return Outcome(data.outputs)
+    record.recover(original)
+    await run.recorder.keep_data(record, data.inputs, data.dynamic_workflow)
+    return Outcome(data.outputs, phase=_NODE.RECOVERED)
 
 
 async def cached_outcome(
@@ -64,11 +71,11 @@ async def cached_outcome(
     """
     if not node.HasField("task_node") or run.execution.spec.overwrite_cache:
         return None
-    task = level.program.task(node.task_node.reference_id)
+    task = level.program.cached_as(node.task_node.reference_id)
     key = catalog_key(task, inputs)
     hit = await run.platform.catalog.look_up(key, task.id) if key else None
     if hit is None:
         return None
     record.note_cache(hit.note)
-    await run.platform.store.put_node_data(record.message.id, inputs=inputs)
+    await run.recorder.keep_data(record, inputs)
     return Outcome(hit.outputs)

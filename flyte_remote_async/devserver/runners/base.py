@@ -25,9 +25,10 @@ class TaskCall:
         attempt: What :func:`current_attempt` tells a stand-in.
         execution_id: The execution.
         task: The task.
-        inputs: The inputs.
+        inputs: The inputs; for an item of an array node its own, and not the array's.
         generated_name: The name that Flyte gives the attempt: its pod's on Kubernetes.
-        inputs_uri: Where Flyte keeps the inputs.
+        inputs_uri: Where Flyte keeps the inputs; for an item of an array node those of the whole array, of which the
+            task takes its own by its index.
         output_prefix: The folder for outputs.pb, error.pb, futures.pb and deck.html.
         raw_output_prefix: The folder for files, directories and tables that the task makes.
         checkpoint_uri: The folder for checkpoints.

@@ -9,12 +9,14 @@ import traceback
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
+import attrs
 from flyteidl.core import dynamic_job_pb2, execution_pb2, literals_pb2
 
 from flyte_remote_async.devserver.dynamic import DynamicWorkflow
 from flyte_remote_async.devserver.naming import log_uri
-from flyte_remote_async.devserver.outcome import Outcome, user_failure
-from flyte_remote_async.devserver.stand_ins import acting_for
+from flyte_remote_async.devserver.outcome import Outcome, system_failure, user_failure
+from flyte_remote_async.devserver.runners.items import item_outputs, stand_in_names
+from flyte_remote_async.devserver.stand_ins import Interrupted, acting_for
 from flyte_remote_async.errors import LiteralError
 from flyte_remote_async.literals import decode, encode
 from flyte_remote_async.models.types import LiteralType
@@ -36,7 +38,8 @@ _NUMBERED: Final = re.compile(r"o(\d+)")
 _INDENT: Final = "    "
 # Above this many bytes of inputs, decoding them on the loop would be felt by others.
 _LARGE: Final = 100_000
-_THREADS: Final = 40
+# More than run at a time in any test: functions may wait for one another. Each costs a thread while it runs.
+_THREADS: Final = 1000
 
 
 class FunctionRunner:
@@ -56,7 +59,11 @@ class FunctionRunner:
 
     def takes(self, task: tasks_pb2.TaskTemplate) -> bool:
         """Return whether a function is registered for a task."""
-        return self._stand_ins.get(task.id.name) is not None
+        return self._stand_in(task) is not None
+
+    def _stand_in(self, task: tasks_pb2.TaskTemplate) -> StandIn | None:
+        found = (self._stand_ins.get(name) for name in stand_in_names(task))
+        return next((stand_in for stand_in in found if stand_in is not None), None)
 
     def logs(self, call: TaskCall) -> Sequence[execution_pb2.TaskLog]:
         """Return the link that a local Flyte shows for the attempt."""
@@ -71,22 +78,28 @@ class FunctionRunner:
 
     async def run(self, call: TaskCall) -> Outcome:
         """Call the function: nothing that it does escapes."""
-        stand_in = self._stand_ins.get(call.task.id.name)
+        stand_in = self._stand_in(call.task)
         if stand_in is None:
             raise LookupError(f"no stand-in is registered for task {call.task.id.name}")
         with acting_for(call.attempt):
-            if not stand_in.is_async:
-                # A function that hangs must not keep its execution from being aborted.
-                return await anyio.to_thread.run_sync(
-                    _call_in_thread,
-                    stand_in,
-                    call.task,
-                    call.inputs,
-                    self._clock,
-                    limiter=self._thread_limiter(),
-                    abandon_on_cancel=True,
-                )
+            outcome = await self._call(stand_in, call)
+        if call.index is not None and outcome.error is None:
+            return attrs.evolve(outcome, outputs=item_outputs(call.task, outcome.outputs, stand_in.hints))
+        return outcome
+
+    async def _call(self, stand_in: StandIn, call: TaskCall) -> Outcome:
+        if stand_in.is_async:
             return await _call_on_loop(stand_in, call.task, call.inputs, self._clock)
+        # A function that hangs must not keep its execution from being aborted.
+        return await anyio.to_thread.run_sync(
+            _call_in_thread,
+            stand_in,
+            call.task,
+            call.inputs,
+            self._clock,
+            limiter=self._thread_limiter(),
+            abandon_on_cancel=True,
+        )
 
     def _thread_limiter(self) -> anyio.CapacityLimiter:
         # Not in the constructor: it belongs to the loop.
@@ -181,6 +194,8 @@ def _by_name(task: str, names: list[str], value: Any) -> Mapping[str, Any]:
 
 
 def _raised(error: BaseException, now: dt.datetime) -> Outcome:
+    if isinstance(error, Interrupted):
+        return system_failure("Interrupted", str(error), recoverable=True)
     recoverable = any(cls.__name__ == "FlyteRecoverableException" for cls in type(error).__mro__)
     trace = "".join(traceback.format_exception(type(error), error, _without_ours(error.__traceback__)))
     message = (

@@ -16,7 +16,7 @@ from flyte_remote_async.devserver.services.listing import (
     query,
 )
 from flyte_remote_async.devserver.services.refusals import absent, check_entity, check_fields
-from flyte_remote_async.errors import NotFoundError
+from flyte_remote_async.errors import InvalidArgumentError, NotFoundError
 from flyte_remote_async.transport import methods
 
 if TYPE_CHECKING:
@@ -119,18 +119,23 @@ class EntityService:
         self, request: common_pb2.NamedEntityIdentifierListRequest
     ) -> common_pb2.NamedEntityIdentifierList:
         """Serve ListTaskIds: each name once."""
+        _check_names(request)
         return await self._names("ListTaskIds", "tasks", request)
 
     async def list_workflow_ids(
         self, request: common_pb2.NamedEntityIdentifierListRequest
     ) -> common_pb2.NamedEntityIdentifierList:
         """Serve ListWorkflowIds: each name once."""
+        _check_names(request)
         return await self._names("ListWorkflowIds", "workflows", request)
 
     async def list_launch_plan_ids(
         self, request: common_pb2.NamedEntityIdentifierListRequest
     ) -> common_pb2.NamedEntityIdentifierList:
-        """Serve ListLaunchPlanIds: each name once."""
+        """Serve ListLaunchPlanIds: each name once. Unlike for tasks, project or domain may be left out."""
+        if request.limit == 0 or not (request.project or request.domain):
+            wrong = "limit" if request.limit == 0 else "filters"
+            raise InvalidArgumentError(f"missing and/or invalid parameters: {wrong}")
         return await self._names("ListLaunchPlanIds", "launch_plans", request)
 
     async def _launch_plans(
@@ -143,15 +148,20 @@ class EntityService:
     async def _names(
         self, rpc: str, table: str, request: common_pb2.NamedEntityIdentifierListRequest
     ) -> common_pb2.NamedEntityIdentifierList:
-        check_fields(request, "project", "domain")
-        check_limit(request)
-        asked = query(rpc, table, request, equals(table, project=request.project, domain=request.domain))
+        within = {"project": request.project, "domain": request.domain}
+        where = equals(table, **{field: value for field, value in within.items() if value})
+        asked = query(rpc, table, request, where)
         names = await self._store.select(asked.names())
         entities = [
             common_pb2.NamedEntityIdentifier(project=project, domain=domain, name=name)
             for project, domain, name in names
         ]
         return common_pb2.NamedEntityIdentifierList(entities=entities, token=next_token(asked, len(entities)))
+
+
+def _check_names(request: common_pb2.NamedEntityIdentifierListRequest) -> None:
+    check_fields(request, "project", "domain")
+    check_limit(request)
 
 
 def _within(table: str, identifier: common_pb2.NamedEntityIdentifier) -> tuple[Condition, ...]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from flyteidl.admin import common_pb2, project_pb2, version_pb2
 
+from flyte_remote_async.devserver.services.kubernetes import dns_label_problems
 from flyte_remote_async.devserver.services.listing import page, query
 from flyte_remote_async.devserver.services.refusals import DOMAINS, check_labels, duplicate, missing
 from flyte_remote_async.devserver.store.sql import Condition
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ProjectService"]
 
-_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _LONGEST: Final = {"name": 64, "description": 300}
 _EVERYTHING: Final = 2**31 - 1
 
@@ -103,12 +102,9 @@ def _check(project: project_pb2.Project) -> None:
     if not project.id:
         raise missing("project_id")
     check_labels(project.labels)
-    if not _LABEL.fullmatch(project.id):
-        raise InvalidArgumentError(
-            f"invalid project id [{project.id}]: [a lowercase RFC 1123 label must consist of lower case alphanumeric "
-            "characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', "
-            f"regex used for validation is '{_LABEL.pattern}')]"
-        )
+    problems = dns_label_problems(project.id)
+    if problems:
+        raise InvalidArgumentError(f"invalid project id [{project.id}]: [{' '.join(problems)}]")
     for field, longest in _LONGEST.items():
         if len(getattr(project, field).encode()) > longest:
             raise InvalidArgumentError(f"project_{field} cannot exceed {longest} characters")

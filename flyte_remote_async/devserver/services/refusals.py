@@ -5,13 +5,13 @@ Source: flyteadmin/pkg/manager/impl/validation and pkg/errors of Flyte 1.16.8.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from flyteidl.admin import project_pb2
 from flyteidl.core import execution_pb2
 
 from flyte_remote_async.devserver.prototext import prototext
+from flyte_remote_async.devserver.services.kubernetes import label_key_problems, label_value_problems
 from flyte_remote_async.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError, RPCError
 
 if TYPE_CHECKING:
@@ -52,11 +52,7 @@ TERMINAL: Final = frozenset((_Phase.SUCCEEDED, _Phase.FAILED, _Phase.ABORTED, _P
 
 _TASK: Final = 1  # identifier_pb2.TASK
 
-_LABEL_NAME: Final = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
-_LABEL_PREFIX: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_LABEL_LENGTH: Final = 63
 _MOST_LABELS: Final = 16
-_CHARACTERS: Final = "alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
 
 
 def missing(field: str) -> InvalidArgumentError:
@@ -186,34 +182,7 @@ def check_labels(labels: Any) -> None:
     if len(labels.values) > _MOST_LABELS:
         raise InvalidArgumentError(f"labels map cannot exceed {_MOST_LABELS} entries")
     for key, value in labels.values.items():
-        if problem := _key_problem(key):
-            raise InvalidArgumentError(f"invalid label key [{key}]: [{problem}]")
-        if problem := _value_problem(value):
-            raise InvalidArgumentError(f"invalid label value [{value}]: [{problem}]")
-
-
-def _key_problem(key: str) -> str:
-    prefix, slash, name = key.rpartition("/")
-    if slash and not _LABEL_PREFIX.fullmatch(prefix):
-        return "prefix part must be a lowercase RFC 1123 subdomain"
-    if not name:
-        return "name part must be non-empty"
-    if len(name) > _LABEL_LENGTH:
-        return f"name part must be no more than {_LABEL_LENGTH} characters"
-    if not _LABEL_NAME.fullmatch(name):
-        return (
-            f"name part must consist of {_CHARACTERS} (e.g. 'MyName',  or 'my.name',  or '123-abc', "
-            f"regex used for validation is '{_LABEL_NAME.pattern}')"
-        )
-    return ""
-
-
-def _value_problem(value: str) -> str:
-    if len(value) > _LABEL_LENGTH:
-        return f"must be no more than {_LABEL_LENGTH} characters"
-    if value and not _LABEL_NAME.fullmatch(value):
-        return (
-            f"a valid label must be an empty string or consist of {_CHARACTERS} (e.g. 'MyValue',  or 'my_value',  "
-            f"or '12345', regex used for validation is '({_LABEL_NAME.pattern})?')"
-        )
-    return ""
+        if problems := label_key_problems(key):
+            raise InvalidArgumentError(f"invalid label key [{key}]: [{' '.join(problems)}]")
+        if problems := label_value_problems(value):
+            raise InvalidArgumentError(f"invalid label value [{value}]: [{' '.join(problems)}]")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import anyio
 import anyio.to_thread
 from flyteidl.admin import common_pb2, description_entity_pb2, launch_plan_pb2, task_pb2, workflow_pb2
 from flyteidl.core import compiler_pb2, identifier_pb2
@@ -43,6 +44,8 @@ class RegistrationService:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        # Who else activates a version meanwhile would find the same one to deactivate.
+        self._activating = anyio.Lock()
 
     def register(self, registry: Registry) -> None:
         """Add the RPCs of this service."""
@@ -115,7 +118,7 @@ class RegistrationService:
             # Nodes may leave out the type of their reference, or parts of it.
             plan.id.CopyFrom(reference)
             launch_plans.append(plan)
-        # A thousand nodes take some hundred milliseconds, which others are not to wait for.
+        # A thousand nodes take fifty milliseconds, which others are not to wait for.
         return await anyio.to_thread.run_sync(compile_workflow, spec.template, spec.sub_workflows, tasks, launch_plans)
 
     async def create_launch_plan(
@@ -157,19 +160,24 @@ class RegistrationService:
             raise InvalidArgumentError(
                 f"Unrecognized launch plan state {request.state} for update for launch plan [{prototext(request.id)}]"
             )
-        plan = await self._store.get_launch_plan(request.id)
-        if plan is None:
-            raise no_entity("LAUNCH_PLAN", request.id)
+        async with self._activating:
+            plan = await self._store.get_launch_plan(request.id)
+            if plan is None:
+                raise no_entity("LAUNCH_PLAN", request.id)
+            await self._set_state(plan, request.state)
+        return launch_plan_pb2.LaunchPlanUpdateResponse()
+
+    async def _set_state(self, plan: launch_plan_pb2.LaunchPlan, state: launch_plan_pb2.LaunchPlanState) -> None:
         async with self._store.transaction() as together:
-            if request.state == launch_plan_pb2.ACTIVE:
+            if state == launch_plan_pb2.ACTIVE:
                 for other in await self._active(plan.id):
                     other.closure.state = launch_plan_pb2.INACTIVE
                     together.put_launch_plan(other)
             else:
+                # Flyte does not count an activation as a change.
                 plan.closure.updated_at.GetCurrentTime()
-            plan.closure.state = request.state
+            plan.closure.state = state
             together.put_launch_plan(plan)
-        return launch_plan_pb2.LaunchPlanUpdateResponse()
 
     async def _active(self, identifier: identifier_pb2.Identifier) -> list[launch_plan_pb2.LaunchPlan]:
         name = {"project": identifier.project, "domain": identifier.domain, "name": identifier.name}

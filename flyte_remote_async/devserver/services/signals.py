@@ -16,6 +16,8 @@ from flyte_remote_async.errors import InvalidArgumentError
 from flyte_remote_async.transport import methods
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flyteidl.core import identifier_pb2
 
     from flyte_remote_async.devserver.dispatch import Registry
@@ -25,10 +27,16 @@ __all__ = ["SignalService"]
 
 
 class SignalService:
-    """The RPCs of the signal service."""
+    """The RPCs of the signal service.
 
-    def __init__(self, store: Store) -> None:
+    Args:
+        store: Where signals are.
+        told: Called with each signal that was set.
+    """
+
+    def __init__(self, store: Store, told: Callable[[identifier_pb2.SignalIdentifier], None]) -> None:
         self._store = store
+        self._told = told
 
     def register(self, registry: Registry) -> None:
         """Add the RPCs of this service."""
@@ -77,6 +85,7 @@ class SignalService:
             )
         found.value.CopyFrom(request.value)
         await self._store.put_signal(found)
+        self._told(found.id)
         return signal_pb2.SignalSetResponse()
 
 

@@ -25,7 +25,7 @@ from flyte_remote_async.devserver.store import rows
 from flyte_remote_async.devserver.store.artifacts import Artifacts
 from flyte_remote_async.devserver.store.database import Database
 from flyte_remote_async.devserver.store.sql import insert, select
-from flyte_remote_async.devserver.store.writes import Writes, execution_statements
+from flyte_remote_async.devserver.store.writes import Writes, put
 
 if TYPE_CHECKING:
     import sqlite3
@@ -101,6 +101,11 @@ class Store(Writes[Awaitable[None]]):
         """
         return cls(await Database.open(None if path is None else str(path)), clock)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being read or written."""
+        return self._database.is_idle
+
     async def aclose(self) -> None:
         """Close the store. Closing twice is fine."""
         await self._database.aclose()
@@ -146,7 +151,8 @@ class Store(Writes[Awaitable[None]]):
 
         Args:
             identifier: Which execution.
-            change: Changes the message in place, in a worker thread. When it raises, the execution stays as it was.
+            change: Changes the message in place, in a worker thread, and not its labels. When it raises, the execution
+                stays as it was.
 
         Returns:
             The execution as it is now; None where there is none.
@@ -160,8 +166,8 @@ class Store(Writes[Awaitable[None]]):
             message = execution_pb2.Execution.FromString(row[0])
             change(message)
             now = self._clock()
-            for statement in execution_statements(message, now, updated_at=now):
-                connection.execute(statement.sql, statement.values)
+            statement = put("executions", rows.execution(message, now) | {"updated_at": now})
+            connection.execute(statement.sql, statement.values)
             return message
 
         return await self._database.run(work)

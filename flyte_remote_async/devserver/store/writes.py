@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from flyte_remote_async.devserver.store.sql import Statement
 
-__all__ = ["Writes", "execution_statements", "put"]
+__all__ = ["Writes", "put"]
 
 Written_co = TypeVar("Written_co", covariant=True)
 
@@ -47,7 +47,14 @@ class Writes(abc.ABC, Generic[Written_co]):
 
     def put_execution(self, message: execution_pb2.Execution) -> Written_co:
         """Insert or replace an execution. Its labels become something to filter by."""
-        return self._write(execution_statements(message, self._clock()))
+        now = self._clock()
+        return self._write(
+            [
+                put("executions", rows.execution(message, now)),
+                delete("execution_tags", rows.execution_key(message.id)),
+                *(insert("execution_tags", row) for row in rows.tags(message, now)),
+            ]
+        )
 
     def put_node(self, message: node_execution_pb2.NodeExecution, parent_id: str = "") -> Written_co:
         """Insert or replace a node execution.
@@ -156,12 +163,3 @@ class Writes(abc.ABC, Generic[Written_co]):
 def put(table: str, row: rows.Row) -> Statement:
     """Return the write of one row."""
     return upsert(table, TABLES[table].key, row)
-
-
-def execution_statements(message: execution_pb2.Execution, now: int, **columns: Any) -> list[Statement]:
-    """Return the writes of an execution, its labels included."""
-    return [
-        put("executions", rows.execution(message, now) | columns),
-        delete("execution_tags", rows.execution_key(message.id)),
-        *(insert("execution_tags", row) for row in rows.tags(message, now)),
-    ]

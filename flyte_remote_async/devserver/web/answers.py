@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["Answering", "S3Error", "no_such_key"]
+
+_DRAINED: Final = 4 << 20
 
 Answer: TypeAlias = Callable[[Request], Awaitable["ASGIApp"]]
 
@@ -52,7 +54,8 @@ class Answering:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        request = Request(scope, receive)
+        body = _Body(receive)
+        request = Request(scope, body.receive)
         begun = False
 
         async def note(message: Message) -> None:
@@ -68,7 +71,27 @@ class Answering:
         except (S3Error, StorageError, MalformedBodyError) as error:
             if begun:
                 raise  # half of an object was sent: a cut connection tells
+            await body.drain()
             await _refusal(request, error)(scope, receive, send)
+
+
+class _Body:
+    """Remembers whether the body of a request was read to its end."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._has_more = True
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._has_more = bool(message.get("more_body"))
+        return message
+
+    async def drain(self) -> None:
+        """Read what is left, up to a bound: a client that is still sending hears no refusal when the port closes."""
+        left = _DRAINED
+        while self._has_more and left > 0:
+            left -= len((await self.receive()).get("body", b""))
 
 
 def _refusal(request: Request, error: Exception) -> Response:

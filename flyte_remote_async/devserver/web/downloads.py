@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Download", "object_headers", "wanted_range"]
 
+# Reads files of the machine, so it is made with the application, off the loop.
+_TYPES: Final = mimetypes.MimeTypes()
 _RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
 
 
@@ -54,7 +56,7 @@ def object_headers(info: ObjectInfo) -> dict[str, str]:
         "ETag": f'"{info.etag}"',
         "Last-Modified": format_datetime(info.modified_at, usegmt=True),
         "Accept-Ranges": "bytes",
-        "Content-Type": mimetypes.guess_type(info.key)[0] or "binary/octet-stream",
+        "Content-Type": _TYPES.guess_type(info.key)[0] or "binary/octet-stream",
         "X-Content-Type-Options": "nosniff",
         # A deck is a page that a task wrote: it may show itself, and nothing of this port.
         "Content-Security-Policy": "sandbox allow-scripts",

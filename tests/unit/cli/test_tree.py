@@ -5,15 +5,14 @@ import io
 import re
 from typing import TYPE_CHECKING
 
-import attrs
 import pytest
 from flyteidl.admin import execution_pb2, task_execution_pb2
 from flyteidl.core import execution_pb2 as core_execution_pb2
 
-from flyte_remote_async.cli.tree import ASCII, Entry, entry, lines
 from flyte_remote_async.cli.view import LiveView, PlainView, open_view, style_of
 from flyte_remote_async.executions import FlyteNodeExecution, FlyteTaskExecution, FlyteWorkflowExecution
 from flyte_remote_async.executions.node import Below
+from flyte_remote_async.executions.outline import ASCII, Entry, lines, outline
 
 if TYPE_CHECKING:
     from flyteidl.admin import node_execution_pb2
@@ -55,7 +54,7 @@ def snapshot(recordings: Recordings, label: str) -> FlyteWorkflowExecution:
 
 
 def test_the_tree_of_a_workflow_with_a_subworkflow(recordings: Recordings) -> None:
-    assert lines(entry(snapshot(recordings, "samples.chain"), NOW)) == [
+    assert lines(outline(snapshot(recordings, "samples.chain"), NOW)) == [
         "ah7v75p5n5kxbcxpn7fp  samples.chain       SUCCEEDED    134.32 s",
         "├── n0                subworkflow         SUCCEEDED    103.62 s",
         "│   ├── n0-0-n0       samples.add         SUCCEEDED     14.98 s",
@@ -67,7 +66,8 @@ def test_the_tree_of_a_workflow_with_a_subworkflow(recordings: Recordings) -> No
 
 def test_child_executions_are_inside_of_their_node(recordings: Recordings) -> None:
     assert [
-        re.split(r"(?<=\w)  ", line)[0] for line in lines(entry(snapshot(recordings, "samples.nested_lp"), NOW), ASCII)
+        re.split(r"(?<=\w)  ", line)[0]
+        for line in lines(outline(snapshot(recordings, "samples.nested_lp"), NOW), ASCII)
     ] == [
         "a62f7jlddm9fj24vlhlg",
         "|-- n0",
@@ -79,14 +79,15 @@ def test_child_executions_are_inside_of_their_node(recordings: Recordings) -> No
 
 
 def test_retries_are_counted(recordings: Recordings) -> None:
-    (node,) = entry(snapshot(recordings, "more.exhausted"), NOW).children
+    _, node = outline(snapshot(recordings, "more.exhausted"), NOW)
     assert (node.what, node.phase, node.note) == ("more.always", "FAILED", "3 attempts")
-    assert lines(node)[0].endswith("s  3 attempts")
+    assert lines([node])[0].endswith("s  3 attempts")
 
 
 def test_what_never_started_has_the_time_from_when_it_was_queued(recordings: Recordings) -> None:
-    first = entry(snapshot(recordings, "samples.wide5"), NOW).children[0]
-    assert first.seconds == pytest.approx(0.707, abs=0.001)
+    _, first, *_ = outline(snapshot(recordings, "samples.wide5"), NOW)
+    assert first.took is not None
+    assert first.took.total_seconds() == pytest.approx(0.707, abs=0.001)
 
 
 def test_what_runs_is_measured_until_now(recordings: Recordings) -> None:
@@ -95,21 +96,21 @@ def test_what_runs_is_measured_until_now(recordings: Recordings) -> None:
     recorded.closure.ClearField("duration")
     began = recorded.closure.started_at.ToDatetime(dt.UTC)
     running = FlyteWorkflowExecution.from_flyte_idl(recorded)
-    assert entry(running, began + dt.timedelta(seconds=5)).seconds == pytest.approx(5)
-    assert entry(running, began - dt.timedelta(seconds=5)).seconds == 0  # a clock that goes before the server's
+    (late,) = outline(running, began + dt.timedelta(seconds=5))
+    (early,) = outline(running, began - dt.timedelta(seconds=5))  # a clock that goes before the server's
+    assert (late.took, early.took) == (dt.timedelta(seconds=5), dt.timedelta())
     recorded.closure.ClearField("started_at")
-    waiting = entry(FlyteWorkflowExecution.from_flyte_idl(recorded), NOW)
-    assert waiting.seconds is None
-    assert lines(waiting) == ["ah7v75p5n5kxbcxpn7fp  samples.chain  RUNNING"]
+    (waiting,) = outline(FlyteWorkflowExecution.from_flyte_idl(recorded), NOW)
+    assert waiting.took is None
+    assert lines([waiting]) == ["ah7v75p5n5kxbcxpn7fp  samples.chain  RUNNING"]
 
 
 def test_what_was_not_read_is_left_out(recordings: Recordings) -> None:
     for label in ("samples.nested_lp", "samples.chain"):
         whole = snapshot(recordings, label)
         nodes = tuple(FlyteNodeExecution.from_flyte_idl(node.to_flyte_idl()) for node in whole.node_executions.values())
-        bare = entry(FlyteWorkflowExecution.from_flyte_idl(whole.to_flyte_idl(), nodes=nodes), NOW)
-        assert not any(child.children for child in bare.children)
-        assert bare.children
+        bare = list(outline(FlyteWorkflowExecution.from_flyte_idl(whole.to_flyte_idl(), nodes=nodes), NOW))
+        assert {entry.depth for entry in bare} == {0, 1}
 
 
 def test_a_plain_view_writes_each_change_once_and_the_tree_at_the_end(recordings: Recordings) -> None:
@@ -155,6 +156,5 @@ def test_a_stream_that_cannot_write_boxes_gets_ascii() -> None:
     narrow = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     assert style_of(narrow) is ASCII
     assert style_of(io.TextIOWrapper(io.BytesIO(), encoding="utf-8")) is not ASCII
-    tree = Entry("a", "w", "P", children=(Entry("b", "", "Q"), Entry("c", "", "R", note="n")))
+    tree = [Entry(0, "a", "w", "P"), Entry(1, "b", "", "Q"), Entry(1, "c", "", "R", note="n")]
     assert lines(tree, ASCII) == ["a      w  P", "|-- b     Q", "`-- c     R    n"]
-    assert attrs.evolve(tree, children=()).children == ()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
+import httpx
 import pytest
 from flyteidl.core import identifier_pb2
 
@@ -18,15 +19,25 @@ from flyte_remote_async.errors import ClosedError, ConfigError, UnavailableError
 from tests.support.recordings import DIRECTORY
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from flyte_remote_async.devserver.threaded import ThreadedDevServer
 
+OTHERS: set[threading.Thread] = set()
 RECORDED = DIRECTORY / "state.jsonl.gz"
 
 
+@pytest.fixture(autouse=True)
+def others() -> Iterator[None]:
+    """Leave out the servers that other tests keep in threads for as long as the session is."""
+    OTHERS.update(threading.enumerate())
+    yield
+    OTHERS.clear()
+
+
 def threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name == "devserver"]
+    return [thread.name for thread in set(threading.enumerate()) - OTHERS if thread.name == "devserver"]
 
 
 async def run_task(dev: ThreadedDevServer, value: int) -> int:
@@ -50,6 +61,8 @@ def test_a_program_without_a_loop_uses_it() -> None:
         assert asyncio.run(run_task(dev, 3)) == 300
         assert dev.requests["CreateExecution"] == 3
         assert threads() == ["devserver"]
+        assert dev.load_objects(DIRECTORY / "objects.tar.gz") > 0
+        assert httpx.get(f"http://{dev.http_endpoint}/no-such-bucket/key").status_code in {403, 404}
     assert threads() == []
 
 

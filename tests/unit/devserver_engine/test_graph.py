@@ -7,7 +7,8 @@ from flyteidl.core import identifier_pb2, workflow_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flyte_remote_async.devserver.engine.graph import Graph, Program, Progress
+from flyte_remote_async.devserver.engine.graph import Graph, Program
+from flyte_remote_async.devserver.engine.progress import Progress
 from flyte_remote_async.devserver.outcome import Outcome, user_failure
 from tests.support.made_workflows import branch, made, task, task_node
 
@@ -80,23 +81,6 @@ def test_after_a_failure_nothing_starts() -> None:
     assert ready(progress) == []
     assert is_over(progress)
     assert progress.failure is failure
-
-
-def test_failing_late_lets_the_others_finish() -> None:
-    nodes = [task_node("n0", ADD, a=1), task_node("n1", ADD, a=1), task_node("n2", ADD, a=("n1", "o0"))]
-    nodes.append(task_node("n3", ADD, a=("n0", "o0")))
-    progress = Progress(graph(made(nodes, fails_late=True)))
-    assert ready(progress) == ["n0", "n1"]
-    first = user_failure("c", "m")
-    progress.settle("n0", first)
-    assert not is_over(progress)
-    progress.settle("n1", Outcome())
-    assert ready(progress) == ["n2"]
-    progress.settle("n2", user_failure("later", "m"))
-    assert ready(progress) == []
-    assert is_over(progress)
-    assert progress.failure is first
-    assert progress.stuck == ["n3"]
 
 
 def test_what_the_closure_does_not_have_is_named() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
 from flyteidl.core import dynamic_job_pb2
@@ -16,6 +17,8 @@ from tests.support.engine_rig import fresh, open_rig, timeless
 from tests.support.recordings import load
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from flyteidl.core import catalog_pb2, literals_pb2
     from flyteidl.core import execution_pb2 as core_execution_pb2
 
@@ -39,6 +42,9 @@ REPLAYED = [
     "more.exhausted",
     "more.large",
     "more.lp_failing/n0",
+    "samples.mapped",
+    "more.mapped_tolerant",
+    "more.mapped_failing",
     "samples.dynwf",
     "more.dynfail",
     "more.deep",
@@ -75,6 +81,12 @@ def register(rig: Rig) -> None:
     @rig.stand_ins.task("more.dyn_bad")
     def dyn_bad(n: int) -> DynamicWorkflow:
         raise RuntimeError("dynamic failed to compile")
+
+    @rig.stand_ins.task("more.maybe_fail")
+    def maybe_fail(a: int) -> int:
+        if a == 2:
+            raise ValueError("element two")
+        return a
 
     @rig.stand_ins.task("more.big")
     def big(n: int) -> list[str]:
@@ -118,6 +130,8 @@ def without_message(closure: Any) -> Any:
 
 async def prepare(rig: Rig, recordings: Recordings, label: str) -> None:
     """Bring about what there was before an execution: the one that it recovers, and what it found in the cache."""
+    if label == "more.mapped_failing":
+        rig.stand_ins.add("more.maybe_fail", fail_while_others_run())
     if label == "recover":
         await rig.run(*fresh(recordings, "samples.failing"))
     for record in recordings.of_kind("NODE_EXECUTION", label):
@@ -125,6 +139,25 @@ async def prepare(rig: Rig, recordings: Recordings, label: str) -> None:
         if known.HasField("source_task_execution"):
             outputs = recordings.get("NODE_EXECUTION_DATA", record.key.partition("|")[0]).full_outputs
             await fill_cache(rig, known, outputs)
+
+
+def fail_while_others_run() -> Callable[[int], Awaitable[int]]:
+    """The first item ends, the second fails after it, and the others would run on for ever."""
+    ended, running = anyio.Event(), anyio.Semaphore(0)
+
+    async def maybe_fail(a: int) -> int:
+        if a > 2:
+            running.release()
+            await anyio.sleep_forever()
+        if a == 2:
+            await ended.wait()
+            await running.acquire()
+            await running.acquire()
+            raise ValueError("element two")
+        ended.set()
+        return a
+
+    return maybe_fail
 
 
 async def fill_cache(rig: Rig, known: catalog_pb2.CatalogMetadata, outputs: literals_pb2.LiteralMap) -> None:

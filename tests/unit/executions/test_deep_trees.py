@@ -58,8 +58,12 @@ def test_a_deep_tree_is_a_value(nest: Callable[..., FlyteWorkflowExecution], dep
     assert again == tree
     assert innermost(again) == innermost(tree)
     assert copy.deepcopy(tree) is tree
-    for text in (repr(tree), tree.short_string(), tree._repr_html_()):
+    for text in (repr(tree), tree.short_string()):
         assert len(text) < 1_000
+    assert len(tree._repr_html_()) < 1_000_000
+    assert len(tree.tree().splitlines()) > depth
+    assert max(map(len, tree.tree().splitlines())) < 300
+    assert tree.__rich__() is not None
 
 
 @pytest.mark.parametrize("depth", DEPTHS)

@@ -64,8 +64,8 @@ def test_html_is_escaped(make: Callable[..., Any]) -> None:
     message.closure.error.message = nasty
     shown = type(make()).from_flyte_idl(message)._repr_html_()
     assert "<script" not in shown
-    assert shown.startswith("<pre>")
-    assert shown.endswith("</pre>")
+    assert shown.startswith("<div")
+    assert shown.endswith("</div>")
     assert html.escape("<script>alert(", quote=False) in shown
 
 

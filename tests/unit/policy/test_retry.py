@@ -71,6 +71,9 @@ def test_a_message_that_is_too_large_is_never_retried() -> None:
         "Tls handshake failed: WRONG_VERSION_NUMBER",
         "Received http2 header with status: 302",
         "invalid content-type: text/html",
+        "failed to discover workflow node 'fn0' in workflow 'resource_type:WORKFLOW'",
+        "invalid branch node execution: expected 1 but found 2 node execution(s)",
+        "failed to identify workflow node type for node: n0",
     ],
 )
 def test_what_does_not_pass_by_itself_is_not_retried(details: str) -> None:

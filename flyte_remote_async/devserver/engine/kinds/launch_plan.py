@@ -5,9 +5,9 @@ Source: flytepropeller ``controller/nodes/subworkflow/launchplan.go`` and ``laun
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-import anyio
 from flyteidl.core import execution_pb2 as core_execution_pb2
 from flyteidl.core import identifier_pb2
 
@@ -33,14 +33,16 @@ async def run_launch_plan(
 ) -> Outcome:
     """Start the execution of a launch plan and return how it ended."""
     plan = await run.platform.store.get_launch_plan(run.execution.spec.launch_plan)
-    request = child_request(run.execution, plan, record.message.id, node.workflow_node.launchplan_ref, inputs)
-    async with run.parallelism:
-        refused = await _launch(run, request)
-        if refused is not None:
-            return refused
-        child = _identifier(request)
-        await run.recorder.run_child(record, child)
-        await _join(run, child)
+    reference = node.workflow_node.launchplan_ref
+    request = child_request(run.execution, plan, record.message.id, reference, inputs, attempt=record.number)
+    refused = await _launch(run, request)
+    if refused is not None:
+        return refused
+    child = _identifier(request)
+    record.on_abort = partial(_abort, run, child)
+    await run.recorder.run_node(record, child)
+    await run.platform.executions.join(child)
+    record.on_abort = None
     return await _outcome(run, node.id, child)
 
 
@@ -70,20 +72,9 @@ async def _launch(run: Run, request: execution_pb2.ExecutionCreateRequest) -> Ou
     return None
 
 
-async def _join(run: Run, child: identifier_pb2.WorkflowExecutionIdentifier) -> None:
-    """Wait for the end of the execution; abort it when the node is stopped."""
-    executions = run.platform.executions
-    try:
-        await executions.join(child)
-    except anyio.get_cancelled_exc_class():
-        if not executions.is_closing:
-            cause = (
-                f"cascading abort as parent execution id [{run.execution.id.name}] aborted, "
-                f"reason [{run.recorder.abort_reason}]"
-            )
-            with anyio.CancelScope(shield=True):
-                await executions.abort(child, cause)
-        raise
+async def _abort(run: Run, child: identifier_pb2.WorkflowExecutionIdentifier, reason: str) -> None:
+    cause = f"cascading abort as parent execution id [{run.execution.id.name}] aborted, reason [{reason}]"
+    await run.platform.executions.abort(child, cause)
 
 
 async def _outcome(run: Run, node_id: str, child: identifier_pb2.WorkflowExecutionIdentifier) -> Outcome:

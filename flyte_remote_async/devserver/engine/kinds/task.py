@@ -1,10 +1,10 @@
-"""Task nodes: a task is tried until it succeeds or may not be tried again."""
+"""Task nodes: each try of the node is an attempt of its task."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flyte_remote_async.devserver.outcome import retries_exhausted, system_failure
+from flyte_remote_async.devserver.outcome import system_failure
 from flyte_remote_async.devserver.runners import TaskCall
 from flyte_remote_async.devserver.stand_ins import Attempt
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from flyte_remote_async.devserver.engine.records import AttemptRecord, NodeRecord
     from flyte_remote_async.devserver.engine.run import Level, Run
     from flyte_remote_async.devserver.outcome import Outcome
-    from flyte_remote_async.devserver.runners import TaskRunner
 
 __all__ = ["run_task"]
 
@@ -22,45 +21,21 @@ __all__ = ["run_task"]
 async def run_task(
     run: Run, level: Level, node: workflow_pb2.Node, record: NodeRecord, inputs: literals_pb2.LiteralMap
 ) -> Outcome:
-    """Run attempts of a task and return how the last ended."""
+    """Run one attempt of a task and return how it ended."""
     task = level.program.task(node.task_node.reference_id)
     runner = run.runner(task)
     if runner is not None and runner.at_once:
-        return await _run_at_once(run, runner, record, task, inputs)
-    allowed = (node.metadata.retries.retries or task.metadata.retries.retries) + 1
-    async with run.parallelism:
-        for number in range(allowed):
-            outcome = await _run_attempt(run, runner, record, task, inputs, number=number)
-            if not outcome.recoverable:
-                return outcome
-    return retries_exhausted(outcome, allowed, allowed)
-
-
-async def _run_at_once(
-    run: Run, runner: TaskRunner, record: NodeRecord, task: tasks_pb2.TaskTemplate, inputs: literals_pb2.LiteralMap
-) -> Outcome:
-    attempt = run.recorder.new_attempt(record, task, 0)
-    outcome = await runner.run(_call(run, record, attempt, task, inputs))
-    await run.recorder.end_at_once(attempt, inputs, outcome)
-    return outcome
-
-
-async def _run_attempt(
-    run: Run,
-    runner: TaskRunner | None,
-    record: NodeRecord,
-    task: tasks_pb2.TaskTemplate,
-    inputs: literals_pb2.LiteralMap,
-    *,
-    number: int,
-) -> Outcome:
-    attempt = await run.recorder.start_attempt(record, task, number, inputs)
+        attempt = run.recorder.new_attempt(record, task)
+        outcome = await runner.run(_call(run, record, attempt, task, inputs))
+        await run.recorder.end_at_once(attempt, inputs, outcome)
+        return outcome
+    attempt = await run.recorder.start_attempt(record, task, inputs)
     if runner is None:
         outcome = _no_runner(task.id.name)
     else:
         call = _call(run, record, attempt, task, inputs)
         await run.recorder.run_attempt(attempt, runner.logs(call))
-        outcome = await runner.run(call)
+        outcome = await run.platform.run(runner, call)
     await run.recorder.end_attempt(attempt, outcome)
     return outcome
 
@@ -83,7 +58,10 @@ def _call(
         output_prefix=place.output_prefix(number),
         raw_output_prefix=attempt.raw_output_prefix,
         checkpoint_uri=attempt.checkpoint_uri,
-        environment={pair.key: pair.value for pair in run.execution.spec.envs.values},
+        previous_checkpoint_uri=attempt.previous_checkpoint_uri,
+        interruptible=record.interruptible,
+        index=place.index,
+        environment=run.settings.environment,
     )
 
 

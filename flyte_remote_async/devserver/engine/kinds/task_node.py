@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flyteidl.core import identifier_pb2
 
 from flyte_remote_async.devserver.engine.catalog_keys import catalog_key
-from flyte_remote_async.devserver.engine.kinds.dynamic import run_dynamic
+from flyte_remote_async.devserver.engine.kinds.dynamic import resume_dynamic, run_dynamic
 from flyte_remote_async.devserver.engine.kinds.task import run_task
 from flyte_remote_async.devserver.engine.shortcuts import cached_outcome
 
@@ -25,7 +25,7 @@ async def run_task_node(
     run: Run, level: Level, node: workflow_pb2.Node, record: NodeRecord, inputs: literals_pb2.LiteralMap
 ) -> Outcome:
     """Run a task that was not found in the cache, and keep what it gave."""
-    task = level.program.task(node.task_node.reference_id)
+    task = level.program.cached_as(node.task_node.reference_id)
     key = catalog_key(task, inputs)
     if key is None:
         return await _run(run, level, node, record, inputs)
@@ -39,6 +39,8 @@ async def run_task_node(
 async def _run(
     run: Run, level: Level, node: workflow_pb2.Node, record: NodeRecord, inputs: literals_pb2.LiteralMap
 ) -> Outcome:
+    if record.dynamic_before is not None:
+        return await resume_dynamic(run, record, record.dynamic_before)
     outcome = await run_task(run, level, node, record, inputs)
     if outcome.dynamic is None:
         return outcome
@@ -51,7 +53,7 @@ async def _run_and_keep(
 ) -> Outcome:
     outcome = await _run(run, level, node, record, inputs)
     if outcome.error is None:
-        await keep_outputs(run, level.program.task(node.task_node.reference_id), record, inputs, outcome)
+        await keep_outputs(run, level.program.cached_as(node.task_node.reference_id), record, inputs, outcome)
     return outcome
 
 

@@ -25,6 +25,7 @@ async def run_workflow(
     """Run the subworkflow or the launch plan of a node and return how it ended."""
     if node.workflow_node.HasField("launchplan_ref"):
         return await run_launch_plan(run, node, record, inputs)
-    await run.recorder.run_parent(record)
+    if record.number == 0:
+        await run.recorder.run_node(record)
     graph = level.program.subworkflow(node.workflow_node.sub_workflow_ref)
-    return await run.run_level(Level(level.program, graph, record.place, abort_reason=_ABORT), inputs)
+    return await run.run_level(Level(level.program, graph, record.place, record.number, _ABORT), inputs)
