@@ -86,6 +86,12 @@ def _add_dev(dev: argparse.ArgumentParser) -> None:
         "--port", metavar="N", type=_port, default=30080, help="for gRPC; 0 takes a free one; default: %(default)s"
     )
     where.add_argument(
+        "--http-port",
+        metavar="N",
+        type=_port,
+        help="for signed URLs, S3 and the page; 0 takes a free one; default: the one after --port",
+    )
+    where.add_argument(
         "--host",
         metavar="ADDRESS",
         default="127.0.0.1",
@@ -99,6 +105,11 @@ def _add_dev(dev: argparse.ArgumentParser) -> None:
         type=Path,
         dest="source",
         help="read entities and executions of another control plane (JSON lines, gzipped or not)",
+    )
+    dev.add_argument(
+        "--run-containers",
+        action="store_true",
+        help="run the commands of tasks as processes of this machine, as this user: whoever reaches the port runs code",
     )
     dev.add_argument(
         "--ready-file",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import anyio.to_thread
 
 from flyte_remote_async.devserver import DevServer
-from flyte_remote_async.errors import ConfigError, MalformedMessageError
+from flyte_remote_async.errors import ConfigError, MalformedMessageError, MissingExtraError, StorageError
 
 if TYPE_CHECKING:
     import argparse
@@ -28,6 +28,13 @@ admin:
   endpoint: dns:///{endpoint}
   insecure: true
 """
+_STORAGE: Final = """\
+storage:
+  connection:
+    endpoint: {url}
+    access-key: any
+    secret-key: any
+"""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -40,13 +47,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _serve(arguments: argparse.Namespace) -> int:
-    dev = DevServer(host=arguments.host, port=arguments.port, state=arguments.state)
+    dev = DevServer(
+        host=arguments.host,
+        port=arguments.port,
+        http_port=arguments.http_port,
+        state=arguments.state,
+        run_containers=arguments.run_containers,
+    )
     try:
         stopped = _stop_signals()
         async with dev:
             await _get_ready(dev, arguments)
             return await stopped
-    except (OSError, ConfigError, MalformedMessageError) as error:
+    except (OSError, ConfigError, MalformedMessageError, StorageError) as error:
         # What the user gave cannot be used: that is said in one line, as of a wrong command line.
         sys.stderr.write(f"flyte-remote: {' '.join(str(error).split())}\n")
         return 2
@@ -74,15 +87,24 @@ async def _get_ready(dev: DevServer, arguments: argparse.Namespace) -> None:
     """Read what is to be read, and say that it is ready."""
     read = await dev.load(arguments.source) if arguments.source else 0
     endpoint = dev.endpoint.replace("0.0.0.0:", "localhost:").replace("[::]:", "localhost:")
+    url = _http_url(dev)
     if arguments.ready_file:
-        facts = {"endpoint": endpoint, "pid": os.getpid()}
+        facts = {"endpoint": endpoint, "http": url, "pid": os.getpid()}
         await anyio.to_thread.run_sync(_write, arguments.ready_file, json.dumps(facts) + "\n")
-    print(f"ready: Flyte's gRPC at {endpoint}", flush=True)
+    print(f"ready: Flyte's gRPC at {endpoint}, HTTP at {url or 'no port'}")
+    if url is None:
+        print("signed URLs, S3 and the page need the extra: pip install 'flyte-remote-async[devserver]'")
     print(f"state: {arguments.state or 'in memory, and gone when this stops'}")
     if arguments.source:
         print(f"read {read} messages from {arguments.source}")
-    print()
-    print(_CONFIG.format(endpoint=endpoint), flush=True)
+    print("\n" + _CONFIG.format(endpoint=endpoint) + (_STORAGE.format(url=url) if url else ""), flush=True)
+
+
+def _http_url(dev: DevServer) -> str | None:
+    try:
+        return f"http://{dev.http_endpoint}"
+    except MissingExtraError:
+        return None
 
 
 def _write(path: Path, text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import random
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self, TypeAlias, TypeVar
 
 import anyio
 import attrs
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from types import TracebackType
 
-    from flyte_remote_async.errors import RPCError
     from flyte_remote_async.transport.base import Metadata
 
 __all__ = [
@@ -68,6 +67,27 @@ class FaultKind:
         return reply
 
 
+class _Ending(FaultKind):
+    """What ends a call, before its request is carried out or after that."""
+
+    __slots__ = ()
+
+    after_commit: bool
+
+    async def end(self) -> NoReturn:
+        """End the call."""
+        raise NotImplementedError
+
+    async def before(self) -> None:
+        """End the call before its request is carried out, unless it is for later."""
+        if not self.after_commit:
+            await self.end()
+
+    async def after(self, reply: Reply) -> Reply:  # noqa: ARG002 - the answer is lost
+        """End the call whose request was carried out."""
+        await self.end()
+
+
 @attrs.frozen
 class Delay(FaultKind):
     """Calls take longer, by the wall clock and not by the devserver's own.
@@ -91,7 +111,7 @@ def _is_code(_fault: object, _field: object, code: str) -> None:
 
 
 @attrs.frozen
-class Fail(FaultKind):
+class Fail(_Ending):
     """Calls end with a status.
 
     Attributes:
@@ -108,26 +128,16 @@ class Fail(FaultKind):
     pushback: float | None = attrs.field(default=None, kw_only=True)
     metadata: Metadata = attrs.field(default=(), kw_only=True)
 
-    async def before(self) -> None:
+    async def end(self) -> NoReturn:
         """Refuse."""
-        if not self.after_commit:
-            raise self._error()
-
-    async def after(self, reply: Reply) -> Reply:
-        """Refuse what was carried out."""
-        if self.after_commit:
-            raise self._error()
-        return reply
-
-    def _error(self) -> RPCError:
         trailing = list(self.metadata)
         if self.pushback is not None:
             trailing.append((_PUSHBACK, "-1" if self.pushback < 0 else str(round(self.pushback * 1000))))
-        return rpc_error(self.code, self.details, trailing_metadata=trailing)
+        raise rpc_error(self.code, self.details, trailing_metadata=trailing)
 
 
 @attrs.frozen(kw_only=True)
-class Cut(FaultKind):
+class Cut(_Ending):
     """The connection that carries the call is reset; other calls on it are lost too. In process, only the call is.
 
     Attributes:
@@ -136,20 +146,14 @@ class Cut(FaultKind):
 
     after_commit: bool = False
 
-    async def before(self) -> None:
-        """Lose the request."""
-        if not self.after_commit:
-            raise ConnectionCutError("the connection was cut before the request was carried out")
-
-    async def after(self, reply: Reply) -> Reply:
-        """Lose the answer."""
-        if self.after_commit:
-            raise ConnectionCutError("the connection was cut after the request was carried out")
-        return reply
+    async def end(self) -> NoReturn:
+        """Lose the connection."""
+        when = "after" if self.after_commit else "before"
+        raise ConnectionCutError(f"the connection was cut {when} the request was carried out")
 
 
 @attrs.frozen(kw_only=True)
-class Hang(FaultKind):
+class Hang(_Ending):
     """Calls are never answered: they end when the client gives up.
 
     Attributes:
@@ -158,16 +162,10 @@ class Hang(FaultKind):
 
     after_commit: bool = False
 
-    async def before(self) -> None:
-        """Hang with the request."""
-        if not self.after_commit:
-            await anyio.sleep_forever()
-
-    async def after(self, reply: Reply) -> Reply:
-        """Hang with the answer."""
-        if self.after_commit:
-            await anyio.sleep_forever()
-        return reply
+    async def end(self) -> NoReturn:
+        """Hang."""
+        await anyio.sleep_forever()
+        raise AssertionError  # for type checkers
 
 
 @attrs.frozen

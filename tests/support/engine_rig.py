@@ -31,7 +31,7 @@ from flyte_remote_async.models.phases import NodePhase
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from flyteidl.core import literals_pb2
+    from flyteidl.core import literals_pb2, tasks_pb2
 
     from tests.support.made_workflows import Made
     from tests.support.recordings import Recordings
@@ -103,6 +103,12 @@ class Rig:
         await self.store.put_workflow(made.workflow)
         await self.store.put_launch_plan(made.launch_plan)
 
+    async def put_tasks(self, *templates: tasks_pb2.TaskTemplate) -> None:
+        for template in templates:
+            message = task_pb2.Task(id=template.id)
+            message.closure.compiled_task.template.CopyFrom(template)
+            await self.store.put_task(message)
+
     async def read(self, execution: execution_pb2.Execution) -> Written:
         name = execution.id.name
         found = await self.store.get_execution(execution.id)
@@ -129,9 +135,11 @@ class Rig:
 
 
 @contextlib.asynccontextmanager
-async def open_rig(recordings: Recordings | None = None, clock: Clock | None = None) -> AsyncIterator[Rig]:
+async def open_rig(
+    recordings: Recordings | None = None, clock: Clock | None = None, store: Store | None = None
+) -> AsyncIterator[Rig]:
     """Open an engine, over the entities of the recordings where they are given."""
-    store = await Store.open()
+    store = store or await Store.open()
     if recordings is not None:
         await _put_entities(store, recordings)
     stand_ins = StandIns()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Awaitable, Callable, Sequence
 
-    from flyteidl.core import tasks_pb2, workflow_pb2
+    from flyteidl.core import compiler_pb2, tasks_pb2, workflow_pb2
 
     from flyte_remote_async.devserver.engine.catalog import CacheNote
     from flyte_remote_async.devserver.naming import Place
@@ -75,6 +75,7 @@ class NodeRecord:
         interruptible: Whether this try may be interrupted.
         attempt: The latest attempt of its task.
         previous_checkpoint_uri: The checkpoints that its first attempt begins with; empty where there are none.
+        dynamic_before: The workflow that its task asked for in the execution that is recovered; None where it did not.
         raw_output_base: Where the execution wants raw data; empty for the usual place.
         on_abort: Called with the reason when the node is aborted: for what runs outside of this execution.
         release: Gives its share of ``max_parallelism`` back before the node has ended.
@@ -92,6 +93,7 @@ class NodeRecord:
         self.interruptible = False
         self.attempt: AttemptRecord | None = None
         self.previous_checkpoint_uri = ""
+        self.dynamic_before: compiler_pb2.CompiledWorkflowClosure | None = None
         self.raw_output_base = ""
         self.on_abort: Callable[[str], Awaitable[None]] | None = None
         self.release: Callable[[], None] = _nothing

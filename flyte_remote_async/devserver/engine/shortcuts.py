@@ -47,6 +47,9 @@ async def recovered_outcome(run: Run, record: NodeRecord) -> Outcome | None:
         return None
     if original.closure.phase not in _RECOVERABLE:
         record.previous_checkpoint_uri = original.closure.task_node_metadata.checkpoint_uri
+        # The ids of the nodes that a task asks for may be others when it asks again.
+        dynamic = await store.get_dynamic_workflow(original_id)
+        record.dynamic_before = dynamic.compiled_workflow if dynamic is not None else None
         return None
     data = await store.get_node_data(original_id)
     record.recover(original)

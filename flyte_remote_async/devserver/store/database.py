@@ -6,7 +6,7 @@ import contextlib
 import sqlite3
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import anyio.to_thread
 
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["Database"]
 
 T = TypeVar("T")
+
+_FULL: Final = (
+    "the devserver cannot write its state: {}; make room on the disk, and try again. What it has can be read meanwhile"
+)
 
 
 class Database:
@@ -88,7 +92,9 @@ class Database:
                 with _transaction(self._connection):
                     return work(self._connection)
             except sqlite3.OperationalError as error:
-                raise _refusal(error) from error
+                if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+                    raise
+                raise ResourceExhaustedError(_FULL.format(error)) from error
 
     def _close(self) -> None:
         with self._working:
@@ -125,14 +131,6 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA case_sensitive_like = ON")  # as PostgreSQL has it
-
-
-def _refusal(error: sqlite3.OperationalError) -> Exception:
-    if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-        return error
-    return ResourceExhaustedError(
-        f"the devserver cannot write its state: {error}; make room on the disk, and try again. What it has can be read"
-    )
 
 
 @contextlib.contextmanager

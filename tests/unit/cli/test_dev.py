@@ -11,6 +11,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from flyte_remote_async import FlyteRemote
@@ -21,6 +22,8 @@ from tests.support.recordings import DIRECTORY
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from flyte_remote_async import FlyteWorkflowExecution
 
 RECORDED = str(DIRECTORY / "state.jsonl.gz")
 
@@ -34,7 +37,7 @@ def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
         line = process.stdout.readline()
         assert line.startswith("ready: "), process.communicate()
         try:
-            yield process, line.split()[-1]
+            yield process, line.split()[4].rstrip(",")
         finally:
             process.kill()
 
@@ -61,7 +64,9 @@ def test_it_serves_until_it_is_told_to_stop(number: signal.Signals, code: int, t
     ready = tmp_path / "ready.json"
     with running("--import", RECORDED, "--ready-file", str(ready)) as (process, endpoint):
         assert executions(endpoint) == 36
-        assert json.loads(ready.read_text()) == {"endpoint": endpoint, "pid": process.pid}
+        facts = json.loads(ready.read_text())
+        assert (facts["endpoint"], facts["pid"]) == (endpoint, process.pid)
+        assert httpx.get(f"{facts['http']}/no-such-bucket/key").status_code in {403, 404}
         returned, out, err = stop(process, number)
     assert (returned, err) == (code, "")
     assert "in memory" in out
@@ -70,11 +75,13 @@ def test_it_serves_until_it_is_told_to_stop(number: signal.Signals, code: int, t
 
 def test_the_configuration_that_it_prints_leads_to_it(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
-    with running("--import", RECORDED) as (process, endpoint):
+    with running("--http-port", "0") as (process, endpoint):
         _, out, _ = stop(process)
     file.write_text(out[out.index("# For") :])
     config = Config.load(file=file, env={})
     assert (config.endpoint, config.insecure) == (f"dns:///{endpoint}", True)
+    assert config.storage.s3_endpoint is not None
+    assert config.storage.s3_endpoint.startswith("http://127.0.0.1:")
 
 
 def test_the_state_survives(tmp_path: Path) -> None:
@@ -86,6 +93,35 @@ def test_the_state_survives(tmp_path: Path) -> None:
         code, out, _ = stop(process)
     assert code == 0
     assert f"state: {state}" in out
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_what_ran_when_it_stopped_has_failed_with_the_reason(tmp_path: Path, number: signal.Signals) -> None:
+    async def launch(endpoint: str) -> None:
+        async with FlyteRemote.connect(endpoint, insecure=True, project="flytesnacks", domain="development") as remote:
+            plan = await remote.fetch_launch_plan("samples.sleepy")
+            execution = await remote.execute(plan, inputs={"a": 3}, name="asleep")
+            while "n0" not in (await execution.sync(sync_nodes=True)).node_executions:  # noqa: ASYNC110 - as clients
+                await asyncio.sleep(0.05)
+
+    async def read(endpoint: str) -> FlyteWorkflowExecution:
+        async with FlyteRemote.connect(endpoint, insecure=True, project="flytesnacks", domain="development") as remote:
+            return await (await remote.fetch_execution("asleep")).sync(sync_nodes=True)
+
+    state = str(tmp_path / "state.db")
+    with running("--state", state, "--import", RECORDED) as (process, endpoint):
+        asyncio.run(launch(endpoint))
+        stop(process, number)
+    for _ in range(2):
+        with running("--state", state) as (process, endpoint):
+            execution = asyncio.run(read(endpoint))
+            stop(process)
+        assert execution.phase.name == "FAILED"
+        assert execution.error is not None
+        assert (execution.error.kind.name, execution.error.code) == ("SYSTEM", "DevServerStopped")
+        assert "the devserver was stopped while execution asleep ran" in execution.error.message
+        assert execution.node_executions["n0"].phase.name == "FAILED"
+        assert all(node.is_done for node in execution.node_executions.values())
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -102,7 +138,7 @@ def test_a_port_in_use_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         assert refused(capsys, "--port", str(port)) == (
             f"flyte-remote: cannot listen on 127.0.0.1:{port}: Address already in use\n"
         )
-    assert "cannot listen on no.such.host.invalid:1" in refused(capsys, "--host", "no.such.host.invalid", "--port", "1")
+    assert "cannot listen on no.such.host.invalid:" in refused(capsys, "--host", "no.such.host.invalid", "--port", "1")
 
 
 def test_two_servers_on_one_state_are_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import time
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -23,11 +24,14 @@ from flyte_remote_async.devserver import (
     KubernetesFails,
     Trickle,
     Truncate,
+    connections,
 )
 from flyte_remote_async.devserver.connections import cut_connections
+from flyte_remote_async.devserver.faces import Faces
 from flyte_remote_async.devserver.faults import Faults
 from flyte_remote_async.devserver.serving import Serving
 from flyte_remote_async.errors import (
+    ClosedError,
     DeadlineExceededError,
     InternalError,
     NotFoundError,
@@ -55,7 +59,7 @@ WAYS = ("grpcio", "grpclib", "in process")
 ONCE = RetryPolicy(max_attempts=1)
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def transport_to(dev: DevServer, way: str, policy: RetryPolicy = ONCE) -> AsyncIterator[Transport]:
     if way == "in process":
         transport = wrap(dev.transport, endpoint=way, policy=policy)
@@ -214,6 +218,19 @@ async def test_a_call_in_flight_is_lost_when_the_server_goes_down(way: str) -> N
                 await held
 
 
+async def test_a_closed_transport_says_so_also_during_a_call() -> None:
+    async with DevServer() as dev:
+        transport = dev.transport()
+        hang = dev.faults.add(Hang())
+        held = asyncio.create_task(transport.unary(GET_VERSION, b""))
+        await eventually(lambda: hang.hits == 1)
+        await transport.aclose()
+        with pytest.raises(ClosedError, match="was closed while GetVersion was in flight"):
+            await held
+        with pytest.raises(ClosedError, match="is closed"):
+            await transport.unary(GET_VERSION, b"")
+
+
 async def test_no_call_is_lost_when_clients_are_told_to_go_away(way: str) -> None:
     async with DevServer() as dev, transport_to(dev, way, RetryPolicy(initial=0.02, max_attempts=20)) as transport:
         slow = dev.faults.add(Delay(0.1), GET_VERSION)
@@ -249,6 +266,49 @@ async def test_only_connections_of_the_port_are_cut(tmp_path: Path) -> None:
     async with Serving({}) as serving:
         await serving.start(f"unix:{tmp_path / 's'}")
         await serving.cut("unix:")
+
+
+async def test_where_sockets_cannot_be_found_a_cut_is_a_status(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(connections, "_FDS", tmp_path / "none")
+    async with DevServer() as dev, transport_to(dev, "grpcio") as transport:
+        with dev.faults.add(Cut()), pytest.raises(UnavailableError, match="was cut before the request"):
+            await projects(transport)
+
+
+async def test_a_port_that_another_took_meanwhile_is_said() -> None:
+    async with DevServer() as dev:
+        host, _, port = dev.endpoint.rpartition(":")
+        with contextlib.ExitStack() as taken, pytest.raises(OSError, match="Address already in use"):
+            async with dev.outage():
+                taken.enter_context(socket.create_server((host, int(port))))
+
+
+async def test_an_outage_before_the_start_and_without_grpc_is_fine() -> None:
+    faces = Faces({}, "127.0.0.1")
+    await faces.open()
+    await faces.aclose()
+    await faces.goaway(0)
+    await faces.aclose()
+    async with faces.outage():
+        pass
+    await faces.aclose()
+
+
+@pytest.mark.parametrize(
+    ("host", "is_open"),
+    [
+        ("127.0.0.1", False),
+        ("localhost", False),
+        ("[::1]", False),
+        ("unix:/tmp/s", False),
+        ("0.0.0.0", True),  # noqa: S104 - what is tested
+        ("::", True),
+        ("10.0.0.1", True),
+        ("flyte.example.com", True),
+    ],
+)
+def test_who_reaches_it(host: str, is_open: bool) -> None:
+    assert Faces({}, host).is_open_to_others is is_open
 
 
 # --- which calls ---
@@ -311,7 +371,7 @@ async def test_requests_are_counted_also_those_that_fail() -> None:
 # --- Flyte's own faults ---
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def launching() -> AsyncIterator[tuple[DevServer, FlyteRemote]]:
     async with recorded_server() as dev, dev.remote() as remote:
         dev.stand_in("samples.add", lambda a, b=1: a + b)

@@ -51,6 +51,13 @@ async def test_a_port_that_is_taken_is_an_error_that_says_so() -> None:
             await second.start(port=port)
 
 
+@pytest.mark.parametrize("port", [0, 1])
+async def test_a_host_that_there_is_not_is_an_error_that_says_so(port: int) -> None:
+    async with Serving({}) as serving:
+        with pytest.raises(OSError, match=f"cannot listen on no.such.host.invalid:{port}: "):
+            await serving.start("no.such.host.invalid", port)
+
+
 async def test_it_stops_once_and_starts_again() -> None:
     serving = Serving({GET_EXECUTION.path: echo})
     await serving.stop()

@@ -40,7 +40,7 @@ from flyte_remote_async.errors import ResourceExhaustedError
 async def main():
     limit = int(sys.argv[3])
     async with DevServer(state=sys.argv[1]) as dev, dev.remote(max_attempts=1) as remote:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, -1))
         for number in range(2):
             try:
                 await dev.load(sys.argv[2])
@@ -49,6 +49,7 @@ async def main():
             else:
                 raise SystemExit("it was written")
             assert [found async for found in remote.list_executions()] == []
+        resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1))  # for what measures this process
 asyncio.run(main())
 """
 
@@ -99,6 +100,13 @@ async def test_a_damaged_file_is_refused_and_left_alone(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"state\.db' as the devserver's state: .*; it is left as it was"):
         await DevServer(state=path).start()
     assert path.read_bytes() == data
+
+
+async def test_an_empty_file_becomes_a_state(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    path.touch()
+    assert await executions(path) == 0
+    assert path.stat().st_size > 0
 
 
 async def test_what_is_no_file_is_refused(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ Source: flytepropeller ``controller/nodes/array``.
 from __future__ import annotations
 
 import contextlib
-import math
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -89,20 +88,24 @@ async def _run_items(
     """Run items until all have ended, or too few can still succeed."""
     progress = Progress.of(array, size)
     at_a_time = anyio.CapacityLimiter(array.parallelism) if array.parallelism else contextlib.nullcontext()
-    send, receive = anyio.create_memory_object_stream[tuple[int, Outcome]](math.inf)
+    over = anyio.Event()
 
-    async def run_and_tell(index: int) -> None:
+    async def run_one(index: int) -> None:
         async with at_a_time:
+            if over.is_set():
+                return
             outcome = await run_item(index)
-        await send.send((index, outcome))
+            if not over.is_set():
+                progress.settle(index, outcome)
+            if progress.is_over:
+                over.set()
 
-    with send, receive:
-        async with anyio.create_task_group() as items:
-            for index in range(size):
-                items.start_soon(run_and_tell, index)
-            while not progress.is_over:
-                progress.settle(*await receive.receive())
-            items.cancel_scope.cancel()
+    async with anyio.create_task_group() as items:
+        for index in range(size):
+            items.start_soon(run_one, index)
+        if not progress.is_over:
+            await over.wait()
+        items.cancel_scope.cancel()
     return progress
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Final
 
-from flyteidl.core import identifier_pb2, literals_pb2, workflow_pb2
+from flyteidl.core import compiler_pb2, identifier_pb2, literals_pb2, workflow_pb2
 
 from flyte_remote_async.devserver.compiler import CompileError, compile_task, compile_workflow, requirements
 from flyte_remote_async.devserver.engine.dynamic_specs import complete_spec
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from flyteidl.admin import launch_plan_pb2
-    from flyteidl.core import compiler_pb2, dynamic_job_pb2, tasks_pb2
+    from flyteidl.core import dynamic_job_pb2, tasks_pb2
 
     from flyte_remote_async.devserver.engine.records import NodeRecord
     from flyte_remote_async.devserver.engine.run import Run
     from flyte_remote_async.devserver.outcome import Outcome
     from flyte_remote_async.devserver.store import Store
 
-__all__ = ["run_dynamic"]
+__all__ = ["resume_dynamic", "run_dynamic"]
 
 _ABORT: Final = "Dynamic workflow failed"
 _CHARACTERS: Final = "bcdfghjklmnpqrstvwxz2456789"  # those that Kubernetes makes names of
@@ -51,17 +51,36 @@ async def run_dynamic(
         task: The task.
         spec: The workflow.
     """
-    attempt = record.attempt.number if record.attempt else 0
     await complete_spec(run.platform.store, spec, task.id)
     try:
         closure = await _compile(run.platform.store, _template(record, task, spec), task, spec)
     except _BuildError as error:
         record.message.metadata.is_dynamic = True
         return user_failure("DynamicWorkflowBuildFailed", str(error))
-    await run.recorder.run_dynamic(record, closure, f"{record.place.output_prefix(attempt)}/futures.pb")
-    program = Program(closure)
-    level = Level(program, program.main, record.place, attempt, _ABORT)
+    return await _run_closure(run, record, closure)
+
+
+async def resume_dynamic(run: Run, record: NodeRecord, before: compiler_pb2.CompiledWorkflowClosure) -> Outcome:
+    """Run the workflow that the task of another execution has asked for, and return how it ended.
+
+    Args:
+        run: The execution.
+        record: The node, whose task does not run again.
+        before: The workflow of the other execution.
+    """
+    closure = compiler_pb2.CompiledWorkflowClosure()
+    closure.CopyFrom(before)
+    closure.primary.template.id.CopyFrom(_name(record))
+    record.message.metadata.is_dynamic = True
+    await run.recorder.run_node(record)
+    return await _run_closure(run, record, closure)
+
+
+async def _run_closure(run: Run, record: NodeRecord, closure: compiler_pb2.CompiledWorkflowClosure) -> Outcome:
+    await run.recorder.run_dynamic(record, closure, f"{record.place.output_prefix(record.number)}/futures.pb")
     record.release()
+    program = Program(closure)
+    level = Level(program, program.main, record.place, record.number, _ABORT)
     outcome = await run.run_level(level, literals_pb2.LiteralMap())
     if outcome.error is None and record.attempt is not None:
         # The outputs of the node and of its attempt are one file.
@@ -69,18 +88,21 @@ async def run_dynamic(
     return outcome
 
 
-def _template(
-    record: NodeRecord, task: tasks_pb2.TaskTemplate, spec: dynamic_job_pb2.DynamicJobSpec
-) -> workflow_pb2.WorkflowTemplate:
+def _name(record: NodeRecord) -> identifier_pb2.Identifier:
     execution = record.message.id.execution_id
-    name = identifier_pb2.Identifier(
+    return identifier_pb2.Identifier(
         resource_type=identifier_pb2.WORKFLOW,
         project=execution.project,
         domain=execution.domain,
         name=f"dynamic_{record.place.spec_id}",
         version="".join(secrets.choice(_CHARACTERS) for _ in range(_VERSION_LENGTH)),
     )
-    template = workflow_pb2.WorkflowTemplate(id=name, nodes=spec.nodes, outputs=spec.outputs)
+
+
+def _template(
+    record: NodeRecord, task: tasks_pb2.TaskTemplate, spec: dynamic_job_pb2.DynamicJobSpec
+) -> workflow_pb2.WorkflowTemplate:
+    template = workflow_pb2.WorkflowTemplate(id=_name(record), nodes=spec.nodes, outputs=spec.outputs)
     template.interface.outputs.CopyFrom(task.interface.outputs)
     return template
 

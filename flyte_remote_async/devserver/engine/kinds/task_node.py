@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flyteidl.core import identifier_pb2
 
 from flyte_remote_async.devserver.engine.catalog_keys import catalog_key
-from flyte_remote_async.devserver.engine.kinds.dynamic import run_dynamic
+from flyte_remote_async.devserver.engine.kinds.dynamic import resume_dynamic, run_dynamic
 from flyte_remote_async.devserver.engine.kinds.task import run_task
 from flyte_remote_async.devserver.engine.shortcuts import cached_outcome
 
@@ -39,6 +39,8 @@ async def run_task_node(
 async def _run(
     run: Run, level: Level, node: workflow_pb2.Node, record: NodeRecord, inputs: literals_pb2.LiteralMap
 ) -> Outcome:
+    if record.dynamic_before is not None:
+        return await resume_dynamic(run, record, record.dynamic_before)
     outcome = await run_task(run, level, node, record, inputs)
     if outcome.dynamic is None:
         return outcome
