@@ -153,7 +153,7 @@ class Client:
             "file": Path(outputs.get("o3", FlyteFile).download()).read_text(),
             "folder": {path.name: path.read_text() for path in folder.iterdir()},
             "deck": deck.decode() if isinstance(deck, bytes) else deck.data,
-            "by address": self.remote.get(f"flyte://v1/flytesnacks/development/{name}/n0/o").get("o0", float),
+            "by address": self.remote.get(f"flyte://v1/flytesnacks/development/{name}/n1/o").get("o0", float),
         }
 
 
@@ -162,7 +162,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     plan = json.loads(Path(sys.argv[1]).read_text())
     client = Client(plan)
-    told = {"recorded": client.recorded(plan), "flows": client.flows(plan)}
+    told = {"flows": client.flows(plan), "recorded": client.recorded(plan)}
     Path(sys.argv[2]).write_text(json.dumps(told))
 
 
