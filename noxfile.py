@@ -10,7 +10,7 @@ import nox
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = False  # what a machine does not have, it cannot test
-nox.options.sessions = ["lint", "docs", "build", "bench", "tests", "lowest"]
+nox.options.sessions = ["lint", "docs", "build", "bench", "flytekit", "tests", "lowest"]
 
 ROOT = Path(__file__).parent
 
@@ -77,15 +77,41 @@ def bench(session: nox.Session) -> None:
     session.install("-e", ".[test]")
     for script in sorted((ROOT / "benchmarks").glob("*.py")):
         session.run("python", str(script), *small.get(script.name, []))
+    session.run("python", "-m", "benchmarks.scale", "--quick")
 
 
-@nox.session(default=False)
-def bench_literals(session: nox.Session) -> None:
-    """Compare decoding with flytekit's own decoder, which gets an environment of its own."""
+@nox.session
+def flytekit(session: nox.Session) -> None:
+    """Let flytekit's own client, in an environment of its own, register and run workflows on the devserver."""
     theirs = Path(session.create_tmp()) / "flytekit"
     session.run("python", "-m", "venv", str(theirs))
     python = str(theirs / "bin" / "python")
     session.run(python, "-m", "pip", "install", "-q", "flytekit==1.16.31", "pandas", "pyarrow", external=True)
     session.install("-e", ".[test]")
+    session.run("pytest", "-q", "tests/flytekit_client", *session.posargs, env={"FLYTEKIT_PYTHON": python})
+
+
+@nox.session(default=False)
+def bench_literals(session: nox.Session) -> None:
+    """Compare decoding with flytekit's own decoder, which gets an environment of its own."""
+    python = _flytekit(session, "pandas", "pyarrow")
+    session.install("-e", ".[test]")
     session.run("python", "benchmarks/literals.py", "--flytekit", python, *session.posargs)
     session.run("python", "benchmarks/stalls.py")
+
+
+@nox.session(default=False)
+def bench_scale(session: nox.Session) -> None:
+    """Compare looks, refreshes and waits at scale with flytekit's client; ``-- --help`` tells what can be chosen."""
+    python = _flytekit(session)
+    session.install("-e", ".[test]", "matplotlib")
+    session.run("python", "-m", "benchmarks.scale", "--flytekit", python, *session.posargs)
+
+
+def _flytekit(session: nox.Session, *packages: str) -> str:
+    """Return the interpreter of an environment of its own that has flytekit."""
+    folder = Path(session.create_tmp()) / "flytekit"
+    session.run("python", "-m", "venv", str(folder))
+    python = str(folder / "bin" / "python")
+    session.run(python, "-m", "pip", "install", "-q", "flytekit==1.16.31", *packages, external=True)
+    return python
