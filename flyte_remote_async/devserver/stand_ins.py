@@ -17,7 +17,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["Attempt", "FlyteRecoverableException", "Named", "StandIn", "StandIns", "current_attempt"]
+__all__ = ["Attempt", "FlyteRecoverableException", "Interrupted", "Named", "StandIn", "StandIns", "current_attempt"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -39,6 +39,14 @@ class FlyteRecoverableException(Exception):  # noqa: N818 - flytekit's own name
 
     def __str__(self) -> str:
         return f"USER:Recoverable: error={super().__str__()}"
+
+
+class Interrupted(Exception):  # noqa: N818 - the code that Flyte has for it
+    """Raised by a stand-in to end this attempt as the loss of its machine does.
+
+    That is a failure of the platform: the task is tried again up to three times, whatever its ``retries`` say, and the
+    last of these attempts is not interruptible.
+    """
 
 
 @attrs.frozen

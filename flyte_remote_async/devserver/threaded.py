@@ -145,6 +145,11 @@ class ThreadedDevServer:
         return self.server.endpoint
 
     @property
+    def http_endpoint(self) -> str:
+        """Where it listens for HTTP, such as ``"127.0.0.1:41004"``; see :attr:`DevServer.http_endpoint`."""
+        return self.server.http_endpoint
+
+    @property
     def faults(self) -> Faults:
         """What goes wrong at it."""
         return self.server.faults
@@ -169,6 +174,10 @@ class ThreadedDevServer:
     def load(self, source: str | Path | Iterable[str]) -> int:
         """Take in what another control plane knew; see :meth:`DevServer.load`."""
         return self.call(self.server.load, source)
+
+    def load_objects(self, archive: str | Path) -> int:
+        """Put the files of a tar archive into the bucket; see :meth:`DevServer.load_objects`."""
+        return self.call(self.server.load_objects, archive)
 
     def restart(self, downtime: float = 0.0) -> None:
         """Go down and come back; see :meth:`DevServer.restart`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from flyteidl.admin import execution_pb2, launch_plan_pb2
 from flyteidl.admin import workflow_pb2 as admin_workflow_pb2
@@ -13,13 +13,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Made",
+    "approve",
     "array",
     "binding",
+    "boolean",
     "branch",
     "integer",
     "integers",
     "launch_plan",
     "made",
+    "signal",
+    "sleep",
     "subworkflow",
     "task",
     "task_node",
@@ -31,6 +35,11 @@ INTEGER = types_pb2.LiteralType(simple=types_pb2.INTEGER)
 def integer(value: int) -> literals_pb2.Literal:
     """Return an integer literal."""
     return literals_pb2.Literal(scalar=literals_pb2.Scalar(primitive=literals_pb2.Primitive(integer=value)))
+
+
+def boolean(value: bool) -> literals_pb2.Literal:
+    """Return a boolean literal."""
+    return literals_pb2.Literal(scalar=literals_pb2.Scalar(primitive=literals_pb2.Primitive(boolean=value)))
 
 
 def _id(kind: identifier_pb2.ResourceType, name: str) -> identifier_pb2.Identifier:
@@ -109,6 +118,25 @@ def branch(node_id: str, if_else: workflow_pb2.IfElseBlock, **bindings: Any) -> 
     return _node(node_id, dotted, branch_node=workflow_pb2.BranchNode(if_else=if_else))
 
 
+def signal(node_id: str, signal_id: str) -> workflow_pb2.Node:
+    """Return a gate that waits for an integer, its output ``o0``."""
+    condition = workflow_pb2.SignalCondition(signal_id=signal_id, type=INTEGER, output_variable_name="o0")
+    return workflow_pb2.Node(id=node_id, gate_node=workflow_pb2.GateNode(signal=condition))
+
+
+def approve(node_id: str, signal_id: str, **bindings: Any) -> workflow_pb2.Node:
+    """Return a gate that gives its inputs on when they are approved."""
+    condition = workflow_pb2.ApproveCondition(signal_id=signal_id)
+    return _node(node_id, bindings, gate_node=workflow_pb2.GateNode(approve=condition))
+
+
+def sleep(node_id: str, seconds: int) -> workflow_pb2.Node:
+    """Return a gate that lets time pass."""
+    node = workflow_pb2.Node(id=node_id)
+    node.gate_node.sleep.duration.seconds = seconds
+    return node
+
+
 class Made:
     """A workflow with its launch plan and an execution of it."""
 
@@ -130,6 +158,14 @@ class Made:
         self.execution.spec.launch_plan.CopyFrom(launch_plan_id)
         self.execution.spec.max_parallelism = max_parallelism
         self.inputs = literals_pb2.LiteralMap(literals={key: integer(value) for key, value in inputs.items()})
+
+    def on_failure(self, node: workflow_pb2.Node, of: str = "") -> Self:
+        """Give the workflow, or one that its nodes refer to, a failure node; return the workflow."""
+        closure = self.workflow.closure.compiled_workflow
+        for compiled in (closure.primary, *closure.sub_workflows):
+            if compiled.template.id.name == (of or self.workflow.id.name):
+                compiled.template.failure_node.CopyFrom(node)
+        return self
 
 
 def _template(

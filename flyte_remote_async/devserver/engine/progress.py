@@ -117,7 +117,7 @@ class _LateFailures:
         return [
             node_id
             for node_id, needed in self._upstream.items()
-            if node_id not in ended and needed <= ended and needed & spoiled and needed - fresh
+            if node_id not in ended and needed <= ended and needed & spoiled and not needed & fresh
         ]
 
     def _judge(self, succeeded: set[str]) -> Outcome | None:

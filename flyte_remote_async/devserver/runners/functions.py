@@ -14,9 +14,9 @@ from flyteidl.core import dynamic_job_pb2, execution_pb2, literals_pb2
 
 from flyte_remote_async.devserver.dynamic import DynamicWorkflow
 from flyte_remote_async.devserver.naming import log_uri
-from flyte_remote_async.devserver.outcome import Outcome, user_failure
+from flyte_remote_async.devserver.outcome import Outcome, system_failure, user_failure
 from flyte_remote_async.devserver.runners.items import item_outputs, stand_in_names
-from flyte_remote_async.devserver.stand_ins import acting_for
+from flyte_remote_async.devserver.stand_ins import Interrupted, acting_for
 from flyte_remote_async.errors import LiteralError
 from flyte_remote_async.literals import decode, encode
 from flyte_remote_async.models.types import LiteralType
@@ -38,7 +38,8 @@ _NUMBERED: Final = re.compile(r"o(\d+)")
 _INDENT: Final = "    "
 # Above this many bytes of inputs, decoding them on the loop would be felt by others.
 _LARGE: Final = 100_000
-_THREADS: Final = 40
+# More than run at a time in any test: functions may wait for one another. Each costs a thread while it runs.
+_THREADS: Final = 1000
 
 
 class FunctionRunner:
@@ -194,6 +195,8 @@ def _by_name(task: str, names: list[str], value: Any) -> Mapping[str, Any]:
 
 
 def _raised(error: BaseException, now: dt.datetime) -> Outcome:
+    if isinstance(error, Interrupted):
+        return system_failure("Interrupted", str(error), recoverable=True)
     recoverable = any(cls.__name__ == "FlyteRecoverableException" for cls in type(error).__mro__)
     trace = "".join(traceback.format_exception(type(error), error, _without_ours(error.__traceback__)))
     message = (

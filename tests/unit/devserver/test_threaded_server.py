@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
+import httpx
 import pytest
 from flyteidl.core import identifier_pb2
 
@@ -60,6 +61,8 @@ def test_a_program_without_a_loop_uses_it() -> None:
         assert asyncio.run(run_task(dev, 3)) == 300
         assert dev.requests["CreateExecution"] == 3
         assert threads() == ["devserver"]
+        assert dev.load_objects(DIRECTORY / "objects.tar.gz") > 0
+        assert httpx.get(f"http://{dev.http_endpoint}/no-such-bucket/key").status_code in {403, 404}
     assert threads() == []
 
 

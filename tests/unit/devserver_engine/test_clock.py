@@ -58,3 +58,39 @@ async def test_a_sleep_that_is_cancelled_leaves_no_timer() -> None:
         await clock.sleep(3600)
     assert scope.cancelled_caught
     assert clock._timers == []
+
+
+async def test_a_scope_ends_when_the_clock_shows_its_instant() -> None:
+    clock = Clock()
+    with clock.move_on_at(clock.now() + HOUR) as scope:
+        _ = clock.advance(minutes=59)
+        await clock.advance(minutes=2)
+        await anyio.sleep_forever()
+    assert scope.cancelled_caught
+    with clock.move_on_at(clock.now() + dt.timedelta(milliseconds=5)) as scope:  # the machine's clock does as well
+        await anyio.sleep_forever()
+    assert scope.cancelled_caught
+    with clock.move_on_at(clock.now() + HOUR) as scope:
+        await anyio.lowlevel.checkpoint()
+    assert not scope.cancelled_caught
+    assert clock._timers == []
+
+
+async def test_nanoseconds_and_instants_agree() -> None:
+    clock = Clock()
+    before = clock.now()
+    nanos = clock.now_ns()
+    assert before <= dt.datetime.fromtimestamp(nanos / 1e9, dt.UTC) + dt.timedelta(microseconds=2)
+    assert nanos % 1000 == 0
+
+
+async def test_a_timer_that_the_loop_rings_too_early_waits_on() -> None:
+    clock = Clock()
+    instant = clock.now() + dt.timedelta(milliseconds=20)
+    done = anyio.Event()
+    with clock._timer(instant, done.set):
+        (timer,) = clock._timers
+        clock._on_alarm(timer)
+        assert not done.is_set()
+        await done.wait()
+    assert clock.now() >= instant
