@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
+from flyteidl.admin import execution_pb2, task_execution_pb2
 from flyteidl.core import dynamic_job_pb2  # noqa: TC002 - the annotation of a stand-in is looked up
 
 from flyte_remote_async.cli.demo_tasks import TASKS
@@ -19,6 +19,7 @@ from tests.support.replays import fill_cache, recorded_spec
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from flyteidl.admin import node_execution_pb2
     from flyteidl.core import execution_pb2 as core_execution_pb2
 
     from tests.support.engine_rig import Rig, Written
