@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flyte_remote_async.devserver.clock import Clock
     from tests.support.made_workflows import Made
 
-__all__ = ["Plan", "Step", "Worked", "plans", "step_task"]
+__all__ = ["Plan", "Step", "Worked", "act", "step_task", "steps"]
 
 TIMEOUT = 60
 step_task = task("t.step", ("key", "a", "b"))
@@ -223,7 +223,5 @@ def _steps(depth: int) -> st.SearchStrategy[tuple[Step, ...]]:
     return draw_steps()
 
 
-plans: st.SearchStrategy[Plan] = st.builds(
-    Plan, _steps(2), fails_late=st.booleans(), max_parallelism=st.sampled_from([0, 0, 1, 2])
-)
-"""Made workflows, nested up to two levels deep."""
+steps: st.SearchStrategy[tuple[Step, ...]] = _steps(2)
+"""The nodes of made workflows, nested up to two levels deep."""

@@ -19,7 +19,7 @@ from flyte_remote_async.devserver.store.rows import execution_key
 from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
 from tests.support.engine_rig import open_rig
 from tests.support.made_workflows import boolean, integer
-from tests.support.plans import act, plans
+from tests.support.plans import Plan, act, steps
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
 
     from tests.support.engine_rig import Rig, Written
-    from tests.support.plans import Plan
+    from tests.support.plans import Step
 
 pytestmark = pytest.mark.anyio
 
@@ -176,12 +176,17 @@ def check_attempts(plan: Plan, written: Written) -> None:
         assert all(number < allowed for _, number in written.attempts)
 
 
+@pytest.mark.parametrize("max_parallelism", [0, 2])
+@pytest.mark.parametrize("fails_late", [False, True])
 @settings(
-    max_examples=200,
+    max_examples=50,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(plans)
-async def test_what_is_promised_of_every_execution(rig: Rig, clock: Clock, plan: Plan) -> None:
+@given(nodes=steps)
+async def test_what_is_promised_of_every_execution(
+    rig: Rig, clock: Clock, nodes: tuple[Step, ...], *, fails_late: bool, max_parallelism: int
+) -> None:
+    plan = Plan(nodes, fails_late, max_parallelism)
     written = await run(rig, clock, plan)
 
     check_rows(written)
