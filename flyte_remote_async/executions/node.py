@@ -234,6 +234,11 @@ class FlyteNodeExecution(RemoteExecutionBase[node_execution_pb2.NodeExecution]):
         return self._below.nodes is not None
 
     @property
+    def has_attempts(self) -> bool:
+        """Whether the attempts of its task were read."""
+        return self._below.attempts is not None
+
+    @property
     def child_executions(self) -> tuple[FlyteWorkflowExecution, ...]:
         """The child executions that were read; empty where there are none or they were not read."""
         return self._below.executions or ()

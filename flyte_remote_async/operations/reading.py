@@ -16,7 +16,7 @@ from flyte_remote_async.transport.methods import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from flyteidl.admin import signal_pb2
     from google.protobuf.message import Message
@@ -88,7 +88,12 @@ class Reader:
         return await self._calls(GET_EXECUTION, request, timeout=timeout)
 
     async def nodes(
-        self, execution_id: WorkflowExecutionIdentifier, parent: str = "", *, filters: Sequence[Filter] = ()
+        self,
+        execution_id: WorkflowExecutionIdentifier,
+        parent: str = "",
+        *,
+        filters: Sequence[Filter] = (),
+        on_full_page: Callable[[], None] = lambda: None,
     ) -> list[node_execution_pb2.NodeExecution]:
         """Return the nodes of one level, in the order in which they were created.
 
@@ -96,6 +101,7 @@ class Reader:
             execution_id: Of which execution.
             parent: The id of the node that they are below; empty for the top level.
             filters: Which of them; all without.
+            on_full_page: Is called for each page after which another one comes.
         """
         from flyte_remote_async.policy.filters import filters_text  # a program that reads no tree does without
 
@@ -112,6 +118,8 @@ class Reader:
         async for page in pages(self._calls, LIST_NODE_EXECUTIONS, request):
             # A node that is on two pages was read again: the later row is the newer.
             found.update({node.id.node_id: node for node in page.node_executions})  # type: ignore[attr-defined]
+            if page.token:  # type: ignore[attr-defined]
+                on_full_page()
         return list(found.values())
 
     async def node(self, id: NodeExecutionIdentifier) -> node_execution_pb2.NodeExecution:

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from flyte_remote_async.transport.base import Transport
     from flyte_remote_async.transport.guard import Guard
 
-__all__ = ["Session", "open_session"]
+__all__ = ["READS_AT_ONCE", "Session", "open_session"]
 
 # Reads of one remote at one time. A server with two cores gains nothing from more; a far one hides its distance.
-_READS_AT_ONCE: Final = 32
+READS_AT_ONCE: Final = 32
 
 
 class Session:
@@ -86,7 +86,7 @@ class Session:
     @functools.cached_property
     def reads(self) -> anyio.CapacityLimiter:
         """Bounds the reads of trees at one time."""
-        return anyio.CapacityLimiter(_READS_AT_ONCE)
+        return anyio.CapacityLimiter(READS_AT_ONCE)
 
     @functools.cached_property
     def fetcher(self) -> Fetcher:

@@ -7,6 +7,9 @@ settled in the snapshot before is taken from there.
 
 from __future__ import annotations
 
+import functools
+from collections import deque
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -25,23 +28,31 @@ from flyte_remote_async.errors import (
 )
 from flyte_remote_async.executions.node import evidence_of
 from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
-from flyte_remote_async.models.identifiers import Identifier, NodeExecutionIdentifier, WorkflowExecutionIdentifier
+from flyte_remote_async.models.identifiers import (
+    Identifier,
+    NodeExecutionIdentifier,
+    TaskExecutionIdentifier,
+    WorkflowExecutionIdentifier,
+)
 from flyte_remote_async.models.message import canonical_bytes
-from flyte_remote_async.models.phases import NodePhase
+from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
 from flyte_remote_async.operations.drafts import Context, ExecutionDraft, NodeDraft, present
+from flyte_remote_async.operations.session import READS_AT_ONCE
 from flyte_remote_async.operations.tasks import task_group
+from flyte_remote_async.policy.progress import is_forward
 from flyte_remote_async.policy.sync_plan import changed_since, may_wait, needs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from anyio.abc import TaskGroup
-    from flyteidl.admin import execution_pb2, node_execution_pb2
+    from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
 
     from flyte_remote_async.entities import FlyteTask, FlyteWorkflow
     from flyte_remote_async.executions.binding import Remote
     from flyte_remote_async.executions.node import FlyteNodeExecution
     from flyte_remote_async.operations.session import Session
+    from flyte_remote_async.policy.filters import Filter
     from flyte_remote_async.policy.sync_plan import Coverage
 
 __all__ = ["Look", "sync"]
@@ -57,8 +68,14 @@ _OF_THE_NODE: Final = (
     MalformedMessageError,
 )
 
+# So a filter is refused; flyteadmin answers UNKNOWN when its database cannot take one.
+_REFUSED: Final = (InvalidArgumentError, UnimplementedError, UnknownError)
+
 # So many nodes are taken in before the loop gets its turn.
-_STRIDE: Final = 200
+_STRIDE: Final = 100
+
+# With more nodes on one level a collection of all garbage stops the loop for longer than all the rest does.
+_LARGE: Final = 1000
 
 
 async def sync(
@@ -101,6 +118,11 @@ class Look:
     _drafts: list[ExecutionDraft | NodeDraft] = attrs.field(factory=list, init=False)
     _tasks: dict[Identifier, FlyteTask | None] = attrs.field(factory=dict, init=False)
     _workflows: dict[Identifier, FlyteWorkflow | None] = attrs.field(factory=dict, init=False)
+    _calm: ExitStack = attrs.field(factory=ExitStack, init=False)
+    _is_large: bool = attrs.field(default=False, init=False)
+    # Nodes whose attempts are to be read, and how many tasks do that.
+    _tried: deque[NodeDraft] = attrs.field(factory=deque, init=False)
+    _readers: int = attrs.field(default=0, init=False)
 
     async def at(
         self,
@@ -120,7 +142,10 @@ class Look:
             RPCError: The execution or a level below it could not be read, for a reason that is not a node's own.
             ClientStateError: The remote is closed, or used from the wrong loop or process.
         """
-        root = ExecutionDraft(old.id, old, message=message, is_cut=is_cut)
+        with self._calm:
+            return await self._at(ExecutionDraft(old.id, old, message=message, is_cut=is_cut))
+
+    async def _at(self, root: ExecutionDraft) -> FlyteWorkflowExecution:
         async with task_group() as group:
             group.start_soon(self._read_execution, group, root)
         context = Context(self.remote, self.wanted, self._tasks, self._workflows)
@@ -144,6 +169,8 @@ class Look:
             draft.message = await self._ask(draft.node, self.session.reader.execution, draft.id)
             if draft.message is None:
                 return
+        if draft.old is not None and _goes_back(draft.old.phase, WorkflowPhase(draft.message.closure.phase)):
+            draft.message = draft.old.to_flyte_idl()
         if draft.is_final and draft.old is not None and draft.old.covers(self.wanted):
             draft.snapshot = draft.old
             return
@@ -156,11 +183,18 @@ class Look:
     async def _read_level(self, group: TaskGroup, execution: ExecutionDraft, parent: NodeDraft | None) -> None:
         owner = parent or execution
         before = owner.old_nodes
-        filters = () if owner.is_final else changed_since(node.closure.updated_at for node in before.values())
+        filters = () if owner.is_final else await self._changed_since(before)
         parent_id = parent.message.id.node_id if parent else ""
-        rows = await self._ask(
-            parent or execution.node, self.session.reader.nodes, execution.id, parent_id, filters=filters
-        )
+        read = functools.partial(self.session.reader.nodes, execution.id, parent_id, on_full_page=self._calm_down)
+        rows = None
+        if filters:
+            try:
+                rows = await self._read(read, filters=filters)
+            except _REFUSED:
+                # A server that does not know the filter: the whole level then.
+                filters = ()
+        if rows is None:
+            rows = await self._ask(parent or execution.node, read)
         if rows is None:
             return
         # Under a filter the server leaves out what did not move.
@@ -171,6 +205,24 @@ class Look:
             owner.nodes.append(self._start_node(group, owner, message, before.get(node_id)))
             if count % _STRIDE == 0:
                 await anyio.lowlevel.checkpoint()
+
+    async def _changed_since(self, before: Mapping[str, FlyteNodeExecution]) -> tuple[Filter, ...]:
+        if len(before) > _LARGE:
+            self._calm_down()
+        times = []
+        for count, node in enumerate(before.values(), 1):
+            times.append(node.closure.updated_at)
+            if count % _STRIDE == 0:
+                await anyio.lowlevel.checkpoint()
+        return changed_since(times)
+
+    def _calm_down(self) -> None:
+        """Let the garbage collector leave old objects alone until the look is over."""
+        if not self._is_large:
+            self._is_large = True
+            from flyte_remote_async.resolver.workers import full_collections_postponed
+
+            self._calm.enter_context(full_collections_postponed())
 
     def _start_node(
         self,
@@ -190,7 +242,7 @@ class Look:
         if needs.children:
             self._start_level(group, draft)
         if needs.attempts:
-            group.start_soon(self._read_attempts, group, draft)
+            self._start_attempts(group, draft)
         if needs.execution:
             self._start_child(group, draft)
         if not needs.attempts:
@@ -223,10 +275,23 @@ class Look:
 
     # --- attempts, definitions, data ----------------------------------------------------------------------------
 
+    def _start_attempts(self, group: TaskGroup, draft: NodeDraft) -> None:
+        # Not a task for each node: ten thousand of them, each waiting for its turn, are a load by themselves.
+        self._tried.append(draft)
+        if self._readers < READS_AT_ONCE:
+            self._readers += 1
+            group.start_soon(self._read_tried, group)
+
+    async def _read_tried(self, group: TaskGroup) -> None:
+        while self._tried:
+            await self._read_attempts(group, self._tried.popleft())
+        self._readers -= 1
+
     async def _read_attempts(self, group: TaskGroup, draft: NodeDraft) -> None:
-        draft.attempts = await self._ask(
+        found = await self._ask(
             draft, self.session.reader.attempts, NodeExecutionIdentifier.from_flyte_idl(draft.message.id)
         )
+        draft.attempts = None if found is None else _without_lag(found, draft.old)
         if self.wanted.definitions and draft.attempts:
             for id in {Identifier.from_flyte_idl(attempt.id.task_id) for attempt in draft.attempts}:
                 group.start_soon(self._read_task, id)
@@ -267,11 +332,14 @@ class Look:
 
     # --- asking -------------------------------------------------------------------------------------------------
 
+    async def _read(self, read: Callable[..., Awaitable[Any]], *args: Any, **named: Any) -> Any:
+        async with self.session.reads:
+            return await read(*args, **named)
+
     async def _ask(self, node: NodeDraft | None, read: Callable[..., Awaitable[Any]], *args: Any, **named: Any) -> Any:
         """Return what a read gives; None, with the problem noted on the node, when the node is what is wrong."""
         try:
-            async with self.session.reads:
-                return await read(*args, **named)
+            return await self._read(read, *args, **named)
         except _OF_THE_NODE as error:
             if node is None:
                 raise
@@ -281,13 +349,28 @@ class Look:
     async def _try(self, read: Callable[..., Awaitable[Any]], *args: Any) -> Any:
         """Return what a read gives that the tree can do without; None when it cannot be had now."""
         try:
-            async with self.session.reads:
-                return await read(*args)
+            return await self._read(read, *args)
         except (RPCError, MalformedMessageError):
             return None
 
 
+def _goes_back(before: WorkflowPhase | NodePhase | TaskPhase, after: WorkflowPhase | NodePhase | TaskPhase) -> bool:
+    """Whether an answer comes from a replica that lags behind: no part goes back to a phase that it has left."""
+    return after != before and not is_forward(before, after)
+
+
 def _says_nothing_new(message: node_execution_pb2.NodeExecution, old: FlyteNodeExecution) -> bool:
-    # A node that has ended does not run again: a row that says so comes from a replica that lags behind.
-    lags = old.is_done and not NodePhase(message.closure.phase).is_terminal
+    lags = _goes_back(old.phase, NodePhase(message.closure.phase))
     return lags or canonical_bytes(message) == old.serialize_to_string()
+
+
+def _without_lag(
+    found: list[task_execution_pb2.TaskExecution], old: FlyteNodeExecution | None
+) -> list[task_execution_pb2.TaskExecution]:
+    before = {one.id: one for one in old.task_executions} if old is not None and old.has_attempts else {}
+    attempts = []
+    for message in found:
+        known = before.get(TaskExecutionIdentifier.from_flyte_idl(message.id)) if before else None
+        lags = known is not None and _goes_back(known.phase, TaskPhase(message.closure.phase))
+        attempts.append(known.to_flyte_idl() if lags and known is not None else message)
+    return attempts

@@ -56,6 +56,9 @@ class NamedEntityService:
         _check(request)
         if not request.HasField("metadata"):
             raise missing("metadata")
+        if request.metadata.state != common_pb2.NAMED_ENTITY_ACTIVE and request.resource_type not in _TABLES:
+            kind = identifier_pb2.ResourceType.Name(request.resource_type)
+            raise InvalidArgumentError(f"Resource [{kind}] cannot have its state updated")
         before = (await self._get(request)).metadata
         if len(request.metadata.description) > _LONGEST_DESCRIPTION:
             raise UnknownError("failed database operation with value too long for type character varying(300)")

@@ -11,7 +11,6 @@ from flyte_remote_async.models.phases import WorkflowPhase
 from flyte_remote_async.operations.listing import has_cut_error
 from flyte_remote_async.policy.filters import Filter, filters_text, gte
 from flyte_remote_async.policy.hub.values import Kind, Row
-from flyte_remote_async.policy.sync_plan import SKEW
 from flyte_remote_async.transport.methods import LIST_EXECUTIONS
 
 if TYPE_CHECKING:
@@ -27,6 +26,9 @@ __all__ = ["ask_list", "ask_one", "seconds"]
 # Active and archived ones: lists leave out what is archived unless they are asked for a state.
 _ANY_STATE: Final = Filter("value_in", "state", ("0", "1"))
 _ENDED: Final = Filter("value_in", "phase", ("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"))
+
+# The clocks of the server's parts differ. All are asked for once a minute too, so this need not be much.
+_SKEW: Final = 15.0
 
 # So many rows are taken in before the loop gets its turn.
 _STRIDE: Final = 100
@@ -77,7 +79,7 @@ def _filters(ask: Ask, since: float) -> list[Filter]:
     elif ask.kind is Kind.MOVED and since > 0:
         from datetime import UTC, datetime
 
-        filters.append(gte("updated_at", datetime.fromtimestamp(since, UTC) - SKEW))
+        filters.append(gte("updated_at", datetime.fromtimestamp(since - _SKEW, UTC)))
     return filters
 
 

@@ -55,6 +55,9 @@ def _heard(schedule: Schedule, now: float, ask: Ask, subject: Subject, row: Row 
             return
         # Not the message: one that is kept keeps the whole reply that it came in.
         subject.shown = row.message.SerializeToString()
+    if subject.only is not None:
+        schedule.plan(subject, now, now if subject.is_missed else None)
+        return
     for ticket in tuple(subject.tickets):
         if ticket.looks:
             is_news = row is not None and row.mark != ticket.mark

@@ -40,7 +40,6 @@ class Lanes:
 
     def __init__(self) -> None:
         self._lanes: dict[tuple[Place, Kind], Due[Subject]] = {}
-        self._lane_of: dict[Subject, tuple[Place, Kind]] = {}
         self._most = MOST_NAMES
         self._refused_until = -math.inf
         self._doubts = 0
@@ -48,16 +47,17 @@ class Lanes:
     def put(self, subject: Subject, due: float) -> None:
         """Put an execution in, or move it."""
         key = subject.place, _kind_of(subject, due)
-        if self._lane_of.get(subject) != key:
+        if subject.lane is not None and subject.lane != key:
             self.discard(subject)
-            self._lane_of[subject] = key
-        self._lanes.setdefault(key, Due()).put(subject, due)
-        subject.due = due
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Due()
+        lane.put(subject, due)
+        subject.lane, subject.due = key, due
 
     def discard(self, subject: Subject) -> None:
         """Take an execution out; one that is not in is fine."""
-        subject.due = math.inf
-        key = self._lane_of.pop(subject, None)
+        key, subject.lane, subject.due = subject.lane, None, math.inf
         if key is not None:
             self._lanes[key].discard(subject)
             self._drop_if_empty(key)
@@ -74,8 +74,7 @@ class Lanes:
         most = 1 if kind is Kind.ONE or now < self._refused_until else self._most
         subjects = tuple(self._lanes[key].take(now, most))
         for subject in subjects:
-            del self._lane_of[subject]
-            subject.due, subject.is_asked, subject.asked_at = math.inf, True, now
+            subject.lane, subject.due, subject.is_asked, subject.asked_at = None, math.inf, True, now
         self._drop_if_empty(key)
         if len(subjects) == 1:
             return Ask(Kind.ONE, place, subjects, now)
@@ -118,7 +117,11 @@ class Lanes:
 def _kind_of(subject: Subject, due: float) -> Kind:
     if not subject.is_listable or subject.is_missed or subject.not_found:
         return Kind.ONE
+    if not subject.is_seen or subject.full_at <= due:
+        return Kind.ALL
+    if subject.only is not None:
+        return Kind.ENDED
     looking = [ticket for ticket in subject.active if ticket.looks]
-    if not subject.is_seen or subject.full_at <= due or any(ticket.mark is None for ticket in looking):
+    if any(ticket.mark is None for ticket in looking):
         return Kind.ALL
     return Kind.MOVED if looking else Kind.ENDED

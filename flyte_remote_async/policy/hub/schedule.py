@@ -164,8 +164,13 @@ class Schedule:
             now: The time.
             at: When to look; None goes by its age. Whoever has an interval or a deadline may have it earlier.
         """
+        if subject.is_asked or subject.end is not None:
+            return
+        if subject.only is not None:
+            self.lanes.put(subject, self._tick(subject, now) if at is None or at == math.inf else at)
+            return
         active = subject.active
-        if subject.is_asked or subject.end is not None or not active:
+        if not active:
             return
         due = math.inf if at is None else at
         for ticket in active:

@@ -35,16 +35,16 @@ Place = tuple[str, str, str]
 """Project, domain and organisation: what one list can cover."""
 
 
-class Kind(enum.Enum):
+class Kind(enum.IntEnum):
     """What is asked about executions."""
 
-    ONE = "one"
+    ONE = 0
     """One execution by itself."""
-    ENDED = "ended"
+    ENDED = 1
     """Which of many have ended."""
-    MOVED = "moved"
+    MOVED = 2
     """Which of many moved since they were seen."""
-    ALL = "all"
+    ALL = 3
     """Many as they are, to see whether they exist."""
 
 
@@ -113,6 +113,7 @@ class Subject:
         joined: Since when it is waited for.
         full_at: When to ask next whether it exists at all; minus infinity is at once.
         tickets: Who waits for it.
+        lane: Where it is put until it is due.
         is_listable: Whether its name can be written in a filter.
         due: When to look next; infinite when it is not known yet.
         is_asked: Whether a question about it is under way.
@@ -137,6 +138,7 @@ class Subject:
     full_gap: float
     is_listable: bool = True
     tickets: list[Ticket] = attrs.field(factory=list)
+    lane: tuple[Place, Kind] | None = None
     due: float = math.inf
     is_asked: bool = False
     asked_at: float | None = None
@@ -161,6 +163,15 @@ class Subject:
     def active(self) -> list[Ticket]:
         """Those who wait at present."""
         return [ticket for ticket in self.tickets if not ticket.is_resting]
+
+    @property
+    def only(self) -> Ticket | None:
+        """The one who waits for its end by himself and wants nothing special, which is the usual case."""
+        if len(self.tickets) != 1:
+            return None
+        (ticket,) = self.tickets
+        is_usual = ticket.interval is None and ticket.deadline is None and not ticket.looks
+        return ticket if is_usual else None
 
 
 @attrs.frozen(eq=False)
