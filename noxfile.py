@@ -77,15 +77,30 @@ def bench(session: nox.Session) -> None:
     session.install("-e", ".[test]")
     for script in sorted((ROOT / "benchmarks").glob("*.py")):
         session.run("python", str(script), *small.get(script.name, []))
+    session.run("python", "-m", "benchmarks.scale", "--quick")
 
 
 @nox.session(default=False)
 def bench_literals(session: nox.Session) -> None:
     """Compare decoding with flytekit's own decoder, which gets an environment of its own."""
-    theirs = Path(session.create_tmp()) / "flytekit"
-    session.run("python", "-m", "venv", str(theirs))
-    python = str(theirs / "bin" / "python")
-    session.run(python, "-m", "pip", "install", "-q", "flytekit==1.16.31", "pandas", "pyarrow", external=True)
+    python = _flytekit(session, "pandas", "pyarrow")
     session.install("-e", ".[test]")
     session.run("python", "benchmarks/literals.py", "--flytekit", python, *session.posargs)
     session.run("python", "benchmarks/stalls.py")
+
+
+@nox.session(default=False)
+def bench_scale(session: nox.Session) -> None:
+    """Compare looks, refreshes and waits at scale with flytekit's client; ``-- --help`` tells what can be chosen."""
+    python = _flytekit(session)
+    session.install("-e", ".[test]", "matplotlib")
+    session.run("python", "-m", "benchmarks.scale", "--flytekit", python, *session.posargs)
+
+
+def _flytekit(session: nox.Session, *packages: str) -> str:
+    """Return the interpreter of an environment of its own that has flytekit."""
+    folder = Path(session.create_tmp()) / "flytekit"
+    session.run("python", "-m", "venv", str(folder))
+    python = str(folder / "bin" / "python")
+    session.run(python, "-m", "pip", "install", "-q", "flytekit==1.16.31", *packages, external=True)
+    return python

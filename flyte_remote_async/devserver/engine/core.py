@@ -40,6 +40,8 @@ __all__ = ["Engine"]
 
 _LOG: Final = logging.getLogger(__name__)
 
+_ROUND: Final = 0.1
+
 _Key = tuple[str, str, str]
 
 
@@ -164,8 +166,11 @@ class Engine:
         try:
             with running.scope:
                 await self._execute(running.recorder, execution, inputs)
-            if running.aborting and not self._closed:
-                await running.recorder.abort_execution()
+            if running.aborting:
+                # As in Flyte, it takes until the next round: until then it is ABORTING, and can be terminated again.
+                await anyio.sleep(_ROUND)
+                if not self._closed:
+                    await running.recorder.abort_execution()
         finally:
             del self._running[_key(execution.id)]
 

@@ -16,7 +16,6 @@ from flyteidl.core import execution_pb2 as core_pb2
 from flyte_remote_async import Config, FlyteRemote
 from flyte_remote_async.devserver import DevServer
 from flyte_remote_async.devserver.inprocess import InProcessTransport
-from flyte_remote_async.devserver.serving import Serving
 from flyte_remote_async.errors import (
     AbortedError,
     ClosedError,
@@ -322,10 +321,8 @@ async def test_a_server_that_restarts(way: Literal["grpcio", "grpclib"]) -> None
     async with DevServer() as server:
         film = Film(server.store)
         await film.execution()
-        serving = Serving(server._registry.handlers())
-        port = await serving.start()
         config = Config(
-            endpoint=f"127.0.0.1:{port}",
+            endpoint=server.endpoint,
             insecure=True,
             project="flytesnacks",
             domain="development",
@@ -335,14 +332,11 @@ async def test_a_server_that_restarts(way: Literal["grpcio", "grpclib"]) -> None
         async with FlyteRemote.connect(config) as remote:
             waiting = asyncio.create_task(remote.execution("film").wait(poll_interval=0.02, timeout=30))
             await asyncio.sleep(0.1)
-            await serving.stop()
-            await asyncio.sleep(0.1)
-            assert not waiting.done()
-            await film.execution("SUCCEEDED")
-            again = Serving(server._registry.handlers())
-            await again.start(port=port)
+            async with server.outage():
+                await asyncio.sleep(0.1)
+                assert not waiting.done()
+                await film.execution("SUCCEEDED")
             assert (await waiting).is_successful
-            await again.stop()
 
 
 # --- many, closed, cancelled ----------------------------------------------------------------------------------------
