@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import anyio.lowlevel
+
 from flyte_remote_async.executions.events import (
     AttemptChanged,
     ExecutionPhaseChanged,
@@ -21,8 +23,8 @@ from flyte_remote_async.executions.events import (
     SignalWanted,
 )
 from flyte_remote_async.executions.gates import gate_of, wanted_signals
+from flyte_remote_async.executions.telling import entered_at, has_another_reason, links_of
 from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
-from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
 from flyte_remote_async.policy.progress import has_begun, is_forward
 
 if TYPE_CHECKING:
@@ -31,16 +33,15 @@ if TYPE_CHECKING:
     from flyte_remote_async.executions.attempt import FlyteTaskExecution
     from flyte_remote_async.executions.events import Event
     from flyte_remote_async.executions.node import FlyteNodeExecution
-    from flyte_remote_async.models.outcomes import TaskLog
 
-__all__ = ["diff"]
+__all__ = ["diff", "diff_in_turns"]
 
 T = TypeVar("T")
 
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
-_QUEUED: Final = frozenset({WorkflowPhase.QUEUED, NodePhase.QUEUED, TaskPhase.QUEUED})
-_RUNNING: Final = frozenset({WorkflowPhase.RUNNING, NodePhase.RUNNING, TaskPhase.RUNNING})
+# So many parts are compared before the loop gets its turn.
+_STRIDE: Final = 200
 
 
 def diff(new: FlyteWorkflowExecution, old: FlyteWorkflowExecution) -> tuple[Event, ...]:
@@ -53,10 +54,18 @@ def diff(new: FlyteWorkflowExecution, old: FlyteWorkflowExecution) -> tuple[Even
     Raises:
         ValueError: They are of different executions.
     """
-    if new.id != old.id:
-        reason = f"only snapshots of one execution can be compared: this one is of {new.id}, the other of {old.id}"
-        raise ValueError(reason)
-    return () if new is old else _Walk(new).since(old)
+    walk = _Walk(new)
+    for _ in walk.since(old):
+        pass
+    return walk.events()
+
+
+async def diff_in_turns(new: FlyteWorkflowExecution, old: FlyteWorkflowExecution) -> tuple[Event, ...]:
+    """Return the same as :func:`diff`; the event loop gets its turn while much is compared."""
+    walk = _Walk(new)
+    for _ in walk.since(old):
+        await anyio.lowlevel.checkpoint()
+    return walk.events()
 
 
 class _Place:
@@ -101,10 +110,18 @@ class _Walk:
         self._snapshot = snapshot
         self._found: list[tuple[datetime, Event]] = []
 
-    def since(self, old: FlyteWorkflowExecution) -> tuple[Event, ...]:
-        """Return what happened since the other snapshot."""
-        stack = [(_Place(self._snapshot, old), False)]
+    def since(self, old: FlyteWorkflowExecution) -> Iterator[None]:
+        """Find what happened since the other snapshot; yields now and then, so that others get their turn."""
+        if self._snapshot.id != old.id:
+            ids = f"this one is of {self._snapshot.id}, the other of {old.id}"
+            reason = f"only snapshots of one execution can be compared: {ids}"
+            raise ValueError(reason)
+        stack = [] if self._snapshot is old else [(_Place(self._snapshot, old), False)]
+        count = 0
         while stack:
+            count += 1
+            if count % _STRIDE == 0:
+                yield
             place, is_left = stack.pop()
             if is_left:
                 self._leave(place)
@@ -112,6 +129,9 @@ class _Walk:
                 stack.append((place, True))
                 self._enter(place)
                 stack.extend((below, False) for below in reversed(list(_below(place))))
+
+    def events(self) -> tuple[Event, ...]:
+        """Return what was found, in order."""
         # The order of the walk is one that the tree allows, and is kept where times are equal.
         self._found.sort(key=itemgetter(0))
         return tuple(event for _, event in self._found)
@@ -144,7 +164,7 @@ class _Walk:
 
     def _phase_event(self, place: _Place, before: Any) -> Event:
         new = place.new
-        moved = {"snapshot": self._snapshot, "at": _entered(new), "before": before, "after": new.phase}
+        moved = {"snapshot": self._snapshot, "at": entered_at(new), "before": before, "after": new.phase}
         if isinstance(new, FlyteWorkflowExecution):
             return ExecutionPhaseChanged(**moved, execution_id=new.id, execution=new)
         above = place.up.new if place.up else None
@@ -166,13 +186,13 @@ class _Walk:
             return
         closure = new.closure
         began = place.fit(closure.started_at or closure.created_at)
-        key = max(place.fit(_entered(new)), began)
+        key = max(place.fit(entered_at(new)), began)
         if not new.is_done:
             self._note_change(place, new, old, key)
-        known = set() if old is None else {_link(subtask, log) for subtask, log in _logs(old)}
-        for subtask, log in _logs(new):
-            if _link(subtask, log) not in known:
-                added = LogLinkAdded(**self._where(place), attempt=new.attempt, subtask=subtask, log=log)
+        known = dict(links_of(old))
+        for link, log in links_of(new):
+            if link not in known:
+                added = LogLinkAdded(**self._where(place), attempt=new.attempt, subtask=link[0], log=log)
                 self._note(place, began if new.is_done else key, added)
         if new.is_done:
             self._note_change(place, new, old, key)
@@ -182,8 +202,8 @@ class _Walk:
     ) -> None:
         before = None if old is None else old.phase
         if is_forward(before, new.phase):
-            at = _entered(new)
-        elif _has_another_reason(new, old):
+            at = entered_at(new)
+        elif has_another_reason(new, old):
             at = new.closure.updated_at
         else:
             return
@@ -258,36 +278,3 @@ def _execution_id(execution: Any) -> object:
 
 def _number(attempt: Any) -> object:
     return attempt.id.task_id.name, attempt.id.retry_attempt
-
-
-def _entered(part: Any) -> datetime | None:
-    """Return when a part came into its phase, where the control plane tells."""
-    closure, phase = part.closure, part.phase
-    at: datetime | None = None
-    if phase in _RUNNING:
-        at = closure.started_at
-    elif phase in _QUEUED:
-        at = closure.created_at
-    updated: datetime | None = closure.updated_at
-    return at or updated
-
-
-def _has_another_reason(new: FlyteTaskExecution, old: FlyteTaskExecution | None) -> bool:
-    if old is None or new.is_done or new.phase != old.phase or new.reason == old.reason:
-        return False
-    # A replica that lags behind gives the reason of before once more.
-    seen, now = old.closure.updated_at, new.closure.updated_at
-    return seen is None or now is None or seen <= now
-
-
-def _link(subtask: int | None, log: TaskLog) -> tuple[int | None, str, str]:
-    return subtask, log.name, log.uri
-
-
-def _logs(attempt: FlyteTaskExecution) -> Iterator[tuple[int | None, TaskLog]]:
-    """Yield the links to the logs of an attempt, and of the elements of a map, each with its element."""
-    for log in attempt.logs:
-        yield None, log
-    for element in attempt.external_resources:
-        for log in element.logs:
-            yield element.index, log

@@ -35,6 +35,7 @@ class Use(enum.Enum):
     RUNNING = "running"
 
 
+_LAYERS: Final = {use: layer for layer, use in enumerate(Use)}
 _RUNNING: Final = frozenset({"TASK_RUNTIME", "NODE_IDLE"})
 _STROKES: Final = {Use.INSIDE: "─", Use.WAITING: "░", Use.RUNNING: "█", Use.FINISHING: "▒"}
 _RICH: Final = {Use.INSIDE: "dim", Use.WAITING: "yellow", Use.RUNNING: "green", Use.FINISHING: "blue"}
@@ -72,22 +73,21 @@ def rows(timeline: Timeline) -> Iterator[Row]:
     while stack:
         depth, span = stack.pop()
         tasks = [child for child in span.children if child.kind is SpanKind.TASK]
-        inner = [child for child in span.children if child.kind in {SpanKind.NODE, SpanKind.WORKFLOW}]
         merged = tasks if len(tasks) == 1 else []
         what = merged[0].name.rpartition(" #")[0] if merged else ""
         operations = [child for part in (span, *merged) for child in part.children if child.kind is SpanKind.OPERATION]
         parts = [(Use.INSIDE, *scale.place(span)), *((use_of(one), *scale.place(one)) for one in operations)]
         took = None if span.start is None else (span.end or timeline.as_of) - span.start
-        order = list(Use)
         yield Row(
             depth,
             span.name,
             what,
             took,
             span.end is None,
-            tuple(sorted(parts, key=lambda part: order.index(part[0]))),
+            tuple(sorted(parts, key=lambda part: _LAYERS[part[0]])),
         )
-        shown = inner if merged else sorted([*tasks, *inner], key=span.children.index)
+        unshown = {SpanKind.OPERATION, SpanKind.TASK} if merged else {SpanKind.OPERATION}
+        shown = [child for child in span.children if child.kind not in unshown]
         stack.extend((depth + 1, child) for child in reversed(shown))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+import anyio.to_thread
 from flyteidl.admin import execution_pb2
 
 from flyte_remote_async.errors import MalformedMessageError, RPCError
@@ -47,7 +48,8 @@ async def timeline(session: Session, remote: Remote, execution: FlyteWorkflowExe
         problem = found
     if not execution.covers(Coverage()):
         execution = await Look(session, remote, Coverage()).at(execution, message)
-    return timeline_of(execution, datetime.now(UTC), problem)
+    # Thousands of nodes take a while.
+    return await anyio.to_thread.run_sync(timeline_of, execution, datetime.now(UTC), problem)
 
 
 async def _reckoned(session: Session, execution: execution_pb2.Execution) -> Timeline | str:

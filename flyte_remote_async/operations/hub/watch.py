@@ -10,6 +10,7 @@ import random
 from typing import TYPE_CHECKING, Final
 
 from flyte_remote_async.errors import RPCError
+from flyte_remote_async.executions.diff import diff_in_turns
 from flyte_remote_async.operations.hub.finish import ticket_for
 from flyte_remote_async.operations.hub.inbox import Inbox
 from flyte_remote_async.operations.sync import Look
@@ -56,7 +57,7 @@ async def watch(terms: Terms, execution: FlyteWorkflowExecution) -> AsyncGenerat
             news = await inbox.get()
             hub.rest(ticket)
             before, execution = execution, await _look(terms, execution, news)
-            events = execution.diff(before)
+            events = await diff_in_turns(execution, before)
             for event in events:
                 yield event
             pause = pause.next(moved=bool(events))

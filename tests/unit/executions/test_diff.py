@@ -9,12 +9,15 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import anyio
+import anyio.lowlevel
 import pytest
 from flyteidl.admin import workflow_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flyte_remote_async import FlyteWorkflow, FlyteWorkflowExecution, NodePhase, TaskPhase, WorkflowPhase
+from flyte_remote_async.executions.diff import diff_in_turns
 from flyte_remote_async.executions.events import (
     AttemptChanged,
     ExecutionPhaseChanged,
@@ -402,6 +405,29 @@ def chained(root: Grown, chain: list[Grown]) -> FlyteWorkflowExecution:
     for node in reversed(chain):
         below = (node._node(below, (), ()),)
     return FlyteWorkflowExecution.from_flyte_idl(root._execution(()).to_flyte_idl(), nodes=below)
+
+
+@pytest.mark.anyio
+async def test_the_loop_gets_its_turn_while_a_wide_tree_is_compared() -> None:
+    root, _ = running()
+    before = root.snapshot()
+    for number in range(1000):
+        root.add(Grown("node", f"w{number}")).move(2, START + number)
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await anyio.lowlevel.checkpoint()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(count)
+        events = await diff_in_turns(root.snapshot(), before)
+        group.cancel_scope.cancel()
+    assert events == root.snapshot().diff(before)
+    assert len(events) == 1000
+    assert turns > 5
 
 
 def test_what_is_shared_is_not_looked_at() -> None:
