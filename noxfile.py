@@ -10,7 +10,7 @@ import nox
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = False  # what a machine does not have, it cannot test
-nox.options.sessions = ["lint", "docs", "build", "bench", "tests", "lowest"]
+nox.options.sessions = ["lint", "docs", "build", "bench", "flytekit", "tests", "lowest"]
 
 ROOT = Path(__file__).parent
 
@@ -78,6 +78,17 @@ def bench(session: nox.Session) -> None:
     for script in sorted((ROOT / "benchmarks").glob("*.py")):
         session.run("python", str(script), *small.get(script.name, []))
     session.run("python", "-m", "benchmarks.scale", "--quick")
+
+
+@nox.session
+def flytekit(session: nox.Session) -> None:
+    """Let flytekit's own client, in an environment of its own, register and run workflows on the devserver."""
+    theirs = Path(session.create_tmp()) / "flytekit"
+    session.run("python", "-m", "venv", str(theirs))
+    python = str(theirs / "bin" / "python")
+    session.run(python, "-m", "pip", "install", "-q", "flytekit==1.16.31", "pandas", "pyarrow", external=True)
+    session.install("-e", ".[test]")
+    session.run("pytest", "-q", "tests/flytekit_client", *session.posargs, env={"FLYTEKIT_PYTHON": python})
 
 
 @nox.session(default=False)
