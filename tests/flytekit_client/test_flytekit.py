@@ -85,7 +85,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
             "PYTHONPATH": str(folder),
             "FLYTE_PLATFORM_URL": dev.endpoint,
             "FLYTE_PLATFORM_INSECURE": "true",
-            "FLYTE_AWS_ENDPOINT": f"http://{dev.server.http_endpoint}",
+            "FLYTE_AWS_ENDPOINT": f"http://{dev.http_endpoint}",
             "FLYTE_AWS_ACCESS_KEY_ID": "any",
             "FLYTE_AWS_SECRET_ACCESS_KEY": "any",
         }
