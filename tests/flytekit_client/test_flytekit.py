@@ -50,6 +50,7 @@ def plan(endpoint: str, folder: Path) -> dict[str, Any]:
         "folder": str(folder),
         "runs": {label: run for label, run in runs.items() if label not in LATER},
         "signals": {"samples.gates": {"number": 42, "ok": True}},
+        "cached": ["samples.branch", "more.cachedwf"],
         "abort": ABORTED,
         "relaunch": "samples.flakywf",
         "recover": "samples.failing",
