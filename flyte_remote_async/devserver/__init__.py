@@ -1,5 +1,6 @@
 """An embedded Flyte 1.x control plane for tests, demos and local work."""
 
+from flyte_remote_async.devserver.dynamic import DynamicWorkflow
 from flyte_remote_async.devserver.faults import (
     Cut,
     DatabaseFails,
@@ -17,6 +18,7 @@ __all__ = [
     "DatabaseFails",
     "Delay",
     "DevServer",
+    "DynamicWorkflow",
     "Fail",
     "Hang",
     "KubernetesFails",

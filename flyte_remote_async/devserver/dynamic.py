@@ -89,6 +89,12 @@ class DynamicWorkflow:
             self.spec.outputs.append(literals_pb2.Binding(var=name, binding=_binding(value)))
         return self
 
+    def literals(self) -> literals_pb2.LiteralMap | None:
+        """Return the outputs where they need no nodes, as flytekit leaves them then; else None."""
+        if self.spec.nodes:
+            return None
+        return literals_pb2.LiteralMap(literals={each.var: _literal(each.binding) for each in self.spec.outputs})
+
     def _add(self, name: str, inputs: dict[str, Any], **target: Any) -> DynamicNode:
         node = workflow_pb2.Node(id=f"dn{len(self.spec.nodes)}", **target)
         node.metadata.name = name.rpartition(".")[2]
@@ -140,6 +146,18 @@ def _of_literal(literal: literals_pb2.Literal) -> literals_pb2.BindingData:
             return _binding(dict(literal.map.literals))
         case _:
             return literals_pb2.BindingData(scalar=literal.scalar)
+
+
+def _literal(data: literals_pb2.BindingData) -> literals_pb2.Literal:
+    match data.WhichOneof("value"):
+        case "collection":
+            items = [_literal(item) for item in data.collection.bindings]
+            return literals_pb2.Literal(collection=literals_pb2.LiteralCollection(literals=items))
+        case "map":
+            entries = {key: _literal(item) for key, item in data.map.bindings.items()}
+            return literals_pb2.Literal(map=literals_pb2.LiteralMap(literals=entries))
+        case _:
+            return literals_pb2.Literal(scalar=data.scalar)
 
 
 def _promised(data: literals_pb2.BindingData) -> Iterator[str]:

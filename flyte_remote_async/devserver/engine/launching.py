@@ -107,7 +107,7 @@ def child_request(
     spec.security_context.CopyFrom(given.security_context)
     spec.max_parallelism = given.max_parallelism
     for config in (given, own):
-        if config.HasField("raw_output_data_config") and not spec.HasField("raw_output_data_config"):
+        if config.raw_output_data_config.output_location_prefix and not spec.HasField("raw_output_data_config"):
             spec.raw_output_data_config.CopyFrom(config.raw_output_data_config)
         if config.HasField("interruptible") and not spec.HasField("interruptible"):
             spec.interruptible.CopyFrom(config.interruptible)

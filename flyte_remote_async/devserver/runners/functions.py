@@ -151,7 +151,8 @@ def _arguments(stand_in: StandIn, task: tasks_pb2.TaskTemplate, inputs: literals
 def _outcome(stand_in: StandIn, task: tasks_pb2.TaskTemplate, value: Any) -> Outcome:
     match value:
         case DynamicWorkflow():
-            return Outcome(dynamic=value.spec)
+            constant = value.literals()
+            return Outcome(dynamic=value.spec) if constant is None else Outcome(constant)
         case dynamic_job_pb2.DynamicJobSpec():
             return Outcome(dynamic=value)
         case _:

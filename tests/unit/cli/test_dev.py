@@ -180,6 +180,18 @@ def test_other_machines_reach_it_only_when_that_is_asked_for() -> None:
     assert err.startswith("the devserver listens on 0.0.0.0 and has no authentication: whoever reaches port ")
 
 
+def test_without_its_extra_it_serves_grpc_and_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['uvicorn'] = None\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with running() as (process, endpoint):
+        assert executions(endpoint) == 0
+        _, out, _ = stop(process)
+    assert "pip install 'flyte-remote-async[devserver]'" in out
+    assert "storage:" not in out
+
+
 @pytest.mark.parametrize("port", ["-1", "65536", "http"])
 def test_a_port_is_a_number(capsys: pytest.CaptureFixture[str], port: str) -> None:
     with pytest.raises(SystemExit) as caught:

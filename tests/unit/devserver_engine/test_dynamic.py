@@ -224,6 +224,15 @@ def test_what_a_node_can_be_given(value: Any) -> None:
     assert node.inputs[0].binding.WhichOneof("value") in {"scalar", "collection", "map"}
 
 
+async def test_outputs_that_need_no_nodes_are_given_at_once(rig: Rig) -> None:
+    rig.stand_ins.add("t.dyn", lambda **_: DynamicWorkflow().returns(o0=[1, {"k": [2]}]))
+    written = await rig.run_made(WORK)
+    inner = literals_pb2.Literal(collection=literals_pb2.LiteralCollection(literals=[integer(2)]))
+    entries = literals_pb2.Literal(map=literals_pb2.LiteralMap(literals={"k": inner}))
+    assert list(written.outputs.literals["x"].collection.literals) == [integer(1), entries]
+    assert not written.nodes["n0"].metadata.is_dynamic
+
+
 def test_what_a_node_cannot_be_given() -> None:
     with pytest.raises(TypeError, match="cannot be given to a node"):
         DynamicWorkflow().task("t.x", a=object())

@@ -9,6 +9,7 @@ import pytest
 from flyteidl.admin import execution_pb2
 from google.protobuf import wrappers_pb2
 
+from flyte_remote_async.devserver.engine import Engine
 from flyte_remote_async.devserver.engine.launching import child_request
 from flyte_remote_async.devserver.naming import child_execution_name, label_value
 from flyte_remote_async.errors import InternalError, UnavailableError
@@ -261,3 +262,24 @@ async def test_a_closed_engine_leaves_the_child_as_it_is(rig: Rig) -> None:
     below = await child_of(rig, await rig.read(parent.execution))
     assert phase(below) == "RUNNING"
     assert NodePhase(below.nodes["n0"].closure.phase) is NodePhase.RUNNING
+
+
+async def test_an_engine_without_a_service_says_so(rig: Rig) -> None:
+    engine = Engine(rig.store, ())
+    await rig.put(PARENT)
+    await rig.store.put_execution(PARENT.execution)
+    await engine.launch(PARENT.execution, PARENT.inputs)
+    await engine.join(PARENT.execution.id)
+    error = (await rig.read(PARENT.execution)).nodes["n0"].closure.error
+    assert "has no service to launch executions with" in error.message
+
+
+async def test_a_child_that_is_not_there_any_more(rig: Rig) -> None:
+    class Forgetting:
+        async def create(self, request: execution_pb2.ExecutionCreateRequest) -> execution_pb2.ExecutionCreateResponse:
+            assert request.inputs.literals
+            return execution_pb2.ExecutionCreateResponse()
+
+    rig.engine.ask(Forgetting())
+    error = (await rig.run_made(PARENT)).nodes["n0"].closure.error
+    assert (error.code, error.kind) == ("NotFound", error.SYSTEM)

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
-from flyteidl.core import dynamic_job_pb2
-from flyteidl.datacatalog import datacatalog_pb2
+from flyteidl.admin import execution_pb2, task_execution_pb2
+from flyteidl.core import dynamic_job_pb2  # noqa: TC002 - the annotation of a stand-in is looked up
 
 from flyte_remote_async.cli.demo_tasks import TASKS
 from flyte_remote_async.devserver.dynamic import DynamicWorkflow
 from flyte_remote_async.devserver.stand_ins import FlyteRecoverableException
 from tests.support.engine_rig import fresh, open_rig, timeless
-from tests.support.recordings import load
+from tests.support.recordings import labels, load
+from tests.support.replays import fill_cache, recorded_spec
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from flyteidl.core import catalog_pb2, literals_pb2
+    from flyteidl.admin import node_execution_pb2
     from flyteidl.core import execution_pb2 as core_execution_pb2
 
     from tests.support.engine_rig import Rig, Written
@@ -76,7 +76,7 @@ def register(rig: Rig) -> None:
 
     @rig.stand_ins.task("more.dyn_deep")
     def dyn_deep(n: int) -> dynamic_job_pb2.DynamicJobSpec:
-        return recorded_spec("more.deep", n)
+        return asked_for("more.deep", n)
 
     @rig.stand_ins.task("more.dyn_bad")
     def dyn_bad(n: int) -> DynamicWorkflow:
@@ -93,19 +93,11 @@ def register(rig: Rig) -> None:
         return [f"{i:0100d}" for i in range(n)]
 
 
-def recorded_spec(label: str, n: int) -> dynamic_job_pb2.DynamicJobSpec:
+def asked_for(label: str, n: int) -> dynamic_job_pb2.DynamicJobSpec:
     """What a recorded dynamic task asked for, with another number in its first node."""
-    (dynamic,) = load().messages(node_execution_pb2.DynamicNodeWorkflowResponse, label)
-    closure = dynamic.compiled_workflow
-    spec = dynamic_job_pb2.DynamicJobSpec(tasks=[task.template for task in closure.tasks])
-    for compiled in (closure.primary, *closure.sub_workflows):
-        nodes = [node for node in compiled.template.nodes if node.id not in ("start-node", "end-node")]
-        del compiled.template.nodes[:]
-        compiled.template.nodes.extend(nodes)
-    spec.nodes.extend(closure.primary.template.nodes)
+    spec = recorded_spec(load(), labels()[label], "n0")
+    assert spec is not None
     spec.nodes[0].inputs[0].binding.scalar.primitive.integer = n
-    spec.outputs.extend(closure.primary.template.outputs)
-    spec.subworkflows.extend(compiled.template for compiled in closure.sub_workflows)
     return spec
 
 
@@ -138,7 +130,7 @@ async def prepare(rig: Rig, recordings: Recordings, label: str) -> None:
         known = record.message.closure.task_node_metadata.catalog_key
         if known.HasField("source_task_execution"):
             outputs = recordings.get("NODE_EXECUTION_DATA", record.key.partition("|")[0]).full_outputs
-            await fill_cache(rig, known, outputs)
+            await fill_cache(rig.store, known, outputs)
 
 
 def fail_while_others_run() -> Callable[[int], Awaitable[int]]:
@@ -158,20 +150,6 @@ def fail_while_others_run() -> Callable[[int], Awaitable[int]]:
         return a
 
     return maybe_fail
-
-
-async def fill_cache(rig: Rig, known: catalog_pb2.CatalogMetadata, outputs: literals_pb2.LiteralMap) -> None:
-    source, name = known.source_task_execution, known.dataset_id
-    dataset = datacatalog_pb2.Dataset()
-    dataset.id.project, dataset.id.domain = name.project, name.domain
-    dataset.id.name, dataset.id.version = name.name, name.version
-    dataset.metadata.key_map["task-version"] = source.task_id.version
-    artifact = datacatalog_pb2.Artifact(id=known.artifact_tag.artifact_id)
-    artifact.metadata.key_map["execution-name"] = source.node_execution_id.execution_id.name
-    artifact.metadata.key_map["exec-node"] = source.node_execution_id.node_id
-    for variable, value in outputs.literals.items():
-        artifact.data.add(name=variable, value=value)
-    await rig.store.artifacts.add(dataset, artifact, known.artifact_tag.name)
 
 
 @pytest.fixture
