@@ -44,7 +44,9 @@ class ExecutionVerbs(RemoteExecutionBase[execution_pb2.Execution]):
         """Return the execution as it is now; this snapshot does not change.
 
         What has ended is never read again: the new snapshot shares it with this one, and a snapshot that has ended and
-        holds all that is asked for is returned as it is, without a request.
+        holds all that is asked for is returned as it is, without a request. A snapshot shows one moment: a sync of the
+        status alone leaves the nodes of an earlier moment out, and the next one with nodes still need not read again
+        what had ended by then.
 
         Args:
             sync_nodes: Whether to read the nodes, to any depth, with the child executions of launch-plan nodes.
@@ -109,9 +111,10 @@ class ExecutionVerbs(RemoteExecutionBase[execution_pb2.Execution]):
     ) -> AsyncGenerator[Event]:
         """Yield what happens to the execution and to all that is below it, until it has ended.
 
-        What differs from this snapshot comes first. A phase that the execution or a part of it has left is never told
-        again, and the last event is the end of the execution. It looks when the next event is wanted and none is left:
-        who reads slowly gets what differs from what he saw last, without what came and went between.
+        What differs from this snapshot comes first; one that shows the end has nothing to tell. A phase that the
+        execution or a part of it has left is never told again, and the last event is the end of the execution. It looks
+        when the next event is wanted and none is left: who reads slowly gets what differs from what he saw last,
+        without what came and went between.
 
         Args:
             timeout: Seconds (or a timedelta) to watch at most, all told; None watches as long as it takes.

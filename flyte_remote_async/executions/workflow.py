@@ -59,6 +59,8 @@ class FlyteWorkflowExecution(ExecutionVerbs):  # type: ignore[override]
     _hints: Mapping[str, Any] | None = attrs.field(default=None, kw_only=True)
     _signals: tuple[Signal, ...] | None = attrs.field(default=None, kw_only=True)
     _is_cut: bool = attrs.field(default=False, kw_only=True)
+    # Nodes of an earlier moment, which a later sync need not read again where they had ended.
+    _known: tuple[FlyteNodeExecution, ...] = attrs.field(default=(), kw_only=True)
 
     def __init__(
         self,
@@ -95,6 +97,7 @@ class FlyteWorkflowExecution(ExecutionVerbs):  # type: ignore[override]
         data: ExecutionData | None = None,
         signals: tuple[Signal, ...] | None = None,
         is_cut: bool = False,
+        known: tuple[FlyteNodeExecution, ...] = (),
     ) -> Self:
         """Return the snapshot of a protobuf message.
 
@@ -108,6 +111,7 @@ class FlyteWorkflowExecution(ExecutionVerbs):  # type: ignore[override]
             data: Its inputs and outputs, where they were read along.
             signals: The signals that its gate nodes wait for or waited for, where they were read along.
             is_cut: Whether it came out of a list that may have cut its error.
+            known: Nodes of an earlier moment, for the next sync.
         """
         self = cls.__new__(cls)
         self.__attrs_init__(
@@ -122,6 +126,7 @@ class FlyteWorkflowExecution(ExecutionVerbs):  # type: ignore[override]
             hints=type_hints,
             signals=signals,
             is_cut=is_cut,
+            known=known,
         )
         return self
 
@@ -179,6 +184,11 @@ class FlyteWorkflowExecution(ExecutionVerbs):  # type: ignore[override]
         return self._is_cut
 
     @property
+    def is_known_to_its_end(self) -> bool:
+        """Whether the execution has ended and its own record was read whole, so that it need not be read again."""
+        return self.is_done and not self._is_cut
+
+    @property
     def execution_url(self) -> str | None:
         """The address of the execution's page in the Flyte console; None for a snapshot without a remote."""
         return None if self._remote is None else self._remote.console_url(self.id)
@@ -196,6 +206,11 @@ class FlyteWorkflowExecution(ExecutionVerbs):  # type: ignore[override]
     def has_nodes(self) -> bool:
         """Whether its nodes were read."""
         return self._nodes is not None
+
+    @property
+    def known_nodes(self) -> tuple[FlyteNodeExecution, ...]:
+        """Its top-level nodes as of the last time that they were read; a later sync takes over what had ended."""
+        return self._known if self._nodes is None else self._nodes
 
     @property
     def type_hints(self) -> Mapping[str, Any] | None:

@@ -98,7 +98,7 @@ class ExecutionDraft:
     @property
     def old_nodes(self) -> Mapping[str, FlyteNodeExecution]:
         """The top-level nodes of the snapshot before."""
-        return {} if self.old is None or not self.old.has_nodes else self.old.node_executions
+        return {} if self.old is None else {node.id.node_id: node for node in self.old.known_nodes}
 
     @property
     def workflow_id(self) -> Identifier:

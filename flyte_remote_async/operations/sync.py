@@ -94,12 +94,14 @@ async def sync(
         RPCError: The control plane could not be asked.
         ClientStateError: The remote is closed, or used from the wrong loop or process.
     """
-    if execution.is_done and not execution.error_truncated and (not sync_nodes or execution.covers(wanted)):
+    if execution.is_known_to_its_end and (not sync_nodes or execution.covers(wanted)):
         return execution
     if sync_nodes:
         return await Look(session, remote, wanted).at(execution)
     message = await session.reader.execution(execution.id)
-    return FlyteWorkflowExecution.from_flyte_idl(message, remote=remote, type_hints=execution.type_hints)
+    return FlyteWorkflowExecution.from_flyte_idl(
+        message, remote=remote, type_hints=execution.type_hints, known=execution.known_nodes
+    )
 
 
 @attrs.define(eq=False)
@@ -163,7 +165,7 @@ class Look:
 
     async def _read_execution(self, group: TaskGroup, draft: ExecutionDraft) -> None:
         self._drafts.append(draft)
-        if draft.message is None and draft.old is not None and draft.old.is_done and not draft.old.error_truncated:
+        if draft.message is None and draft.old is not None and draft.old.is_known_to_its_end:
             draft.message = draft.old.to_flyte_idl()
         if draft.message is None:
             draft.message = await self._ask(draft.node, self.session.reader.execution, draft.id)

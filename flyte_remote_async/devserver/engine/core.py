@@ -202,7 +202,8 @@ class Engine:
             task = await self._store.get_task(entity)
             if task is None:
                 return _missing("task", entity)
-            return _Work(single_task_workflow(task), given)
+            generated = single_task_workflow(task)
+            return _Work(await self._store.get_workflow(generated.id) or generated, given)
         launch_plan = await self._store.get_launch_plan(entity)
         if launch_plan is None:
             return _missing("launch plan", entity)

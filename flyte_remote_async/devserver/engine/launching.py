@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["child_request", "effective_inputs", "single_task_workflow"]
 
 _NODE_NAME_LIMIT: Final = 63
+# Of a task that says nothing of retries.
+_DEFAULT_RETRIES: Final = 3
 
 
 def effective_inputs(
@@ -50,6 +52,8 @@ def single_task_workflow(task: task_pb2.Task) -> workflow_pb2.Workflow:
     end = compiled.template.nodes.add(id=END_NODE)
     node = compiled.template.nodes.add(id=node_id)
     node.metadata.name = node_id
+    told = template.metadata
+    node.metadata.retries.retries = told.retries.retries if told.HasField("retries") else _DEFAULT_RETRIES
     node.metadata.retries.SetInParent()
     node.task_node.reference_id.CopyFrom(template.id)
     for name in sorted(template.interface.inputs.variables):

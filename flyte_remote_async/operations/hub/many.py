@@ -53,7 +53,7 @@ async def as_completed(
     hub, left = terms.session.hub, len(executions)
     try:
         for index, execution in enumerate(executions):
-            if execution.is_done:
+            if execution.is_known_to_its_end:
                 arrivals.ended.append((index, None))
             else:
                 ticket = ticket_for(execution, interval=terms.interval, deadline=terms.deadline)

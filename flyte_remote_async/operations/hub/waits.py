@@ -53,7 +53,7 @@ async def wait(
         RPCError: The control plane refuses to tell.
         ClientStateError: The remote is closed, or used from the wrong loop or process.
     """
-    if execution.is_done or (condition is _has_started and _has_started(execution)):
+    if execution.is_known_to_its_end or (condition is _has_started and _has_started(execution)):
         return await terms.finish(execution, execution)
     hub = terms.session.hub
     ticket = ticket_for(execution, interval=terms.interval, deadline=terms.deadline, looks=condition is not None)

@@ -46,11 +46,11 @@ async def watch(terms: Terms, execution: FlyteWorkflowExecution) -> AsyncGenerat
         RPCError: The control plane refuses to tell.
         ClientStateError: The remote is closed, or used from the wrong loop or process.
     """
-    if execution.is_done and execution.covers(_WANTED):
-        return
     hub = terms.session.hub
     ticket = ticket_for(execution, interval=terms.interval, deadline=terms.deadline, looks=True)
     inbox, pause = Inbox(), _PAUSES.first()
+    if execution.is_done:
+        return
     try:
         hub.join(ticket, inbox)
         while not execution.is_done:

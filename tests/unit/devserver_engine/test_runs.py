@@ -566,3 +566,33 @@ async def test_many_executions_at_once(rig: Rig) -> None:
         template.execution.id.name = f"many{number}"
         await rig.engine.join(template.execution.id)
         assert output(await rig.read(template.execution)) == number + 1
+
+
+@pytest.mark.parametrize(("retries", "attempts"), [(None, 4), (0, 1), (1, 2)])
+async def test_a_task_that_runs_alone_has_its_own_retries_or_three(
+    rig: Rig, retries: int | None, attempts: int
+) -> None:
+    template = task("t.again", retries=retries or 0)
+    if retries is None:
+        template.metadata.ClearField("retries")
+    elif not retries:
+        template.metadata.retries.SetInParent()
+
+    @rig.stand_ins.task("t.again")
+    def again(a: int) -> int:
+        raise FlyteRecoverableException("again")
+
+    await rig.put_tasks(template)
+    work = made([], name="alone", a=1)
+    work.execution.spec.launch_plan.CopyFrom(template.id)
+    written = await rig.run(work.execution, work.inputs)
+    assert len(written.attempts) == attempts
+
+
+async def test_a_task_that_runs_alone_runs_the_workflow_that_was_generated_before(rig: Rig) -> None:
+    await rig.put_tasks(ADD)
+    work = made([task_node("earlier", ADD, a=1, b=1)], [ADD], name=".flytegen.t.add")
+    await rig.put(work)
+    work.execution.spec.launch_plan.CopyFrom(ADD.id)
+    written = await rig.run(work.execution, work.inputs)
+    assert "earlier" in written.nodes

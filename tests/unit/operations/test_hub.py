@@ -16,6 +16,7 @@ from flyteidl.core import execution_pb2 as core_pb2
 
 from flyte_remote_async import Config, FlyteRemote
 from flyte_remote_async.devserver import DevServer
+from flyte_remote_async.devserver.inprocess import InProcessTransport
 from flyte_remote_async.devserver.serving import Serving
 from flyte_remote_async.errors import (
     ClosedError,
@@ -33,16 +34,16 @@ from flyte_remote_async.errors import (
     WrongLoopError,
 )
 from flyte_remote_async.transport.base import Reply
+from flyte_remote_async.transport.methods import LIST_EXECUTIONS
 from tests.support.eventually import eventually
 from tests.support.films import refuse
-from tests.support.remotes import remote_of
+from tests.support.remotes import Ledger, remote_of, remote_over
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
 
     from flyte_remote_async import FlyteWorkflowExecution
     from flyte_remote_async.transport.base import Method
-    from tests.support.remotes import Ledger
 
 pytestmark = pytest.mark.anyio
 
@@ -463,29 +464,30 @@ async def test_phases_that_go_back_are_not_believed(crowd: Crowd) -> None:
     assert whole.error.message == "why " * 50
 
 
-async def test_a_server_that_answers_slowly() -> None:
-    async with open_crowd(max_polls_per_second=10) as crowd:
-        names = names_of(50)
-        await crowd.put(names)
-        path = "/flyteidl.service.AdminService/ListExecutions"
-        quick = crowd.server._registry.handlers()[path]
-        asked = 0
+async def test_a_server_that_answers_slowly(crowd: Crowd) -> None:
+    names = names_of(50)
+    await crowd.put(names)
+    handlers: dict[str, Any] = dict(crowd.server._registry.handlers())
+    quick = handlers[LIST_EXECUTIONS.path]
+    asked = 0
 
-        async def slow(request: bytes, metadata: Any) -> Any:
-            nonlocal asked
-            asked += 1
-            await asyncio.sleep(0.5)
-            return await quick(request, metadata)
+    async def slow(request: bytes, metadata: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0.5)
+        return await quick(request, metadata)
 
-        crowd.server._registry._handlers[path] = slow
-        waits = [asyncio.create_task(one.wait(sync_nodes=False)) for one in crowd.handles(names)]
-        await asyncio.sleep(0.1)
+    handlers[LIST_EXECUTIONS.path] = slow
+    async with remote_over(lambda: InProcessTransport(handlers), Ledger()) as remote:
+        waits = [asyncio.create_task(remote.execution(name).wait(sync_nodes=False)) for name in names]
+        await eventually(lambda: asked == 1)
         # One whose time is over is not held up by an answer that is under way.
         with pytest.raises(WaitTimeoutError):
-            await crowd.remote.execution("e0000").wait(timeout=0.05)
+            await remote.execution("e0000").wait(timeout=0.05)
         await crowd.put(names, "SUCCEEDED")
         assert all(one.is_successful for one in await asyncio.gather(*waits))
-        assert asked <= 4
+        # What is asked about is not asked about again before there is an answer.
+        assert asked <= 15
 
 
 async def test_an_error_of_one_is_not_that_of_another(crowd: Crowd) -> None:
@@ -669,6 +671,44 @@ async def test_a_wait_in_a_scope_that_ends_it(crowd: Crowd) -> None:
         async with asyncio.timeout(0.05):
             await crowd.remote.execution("one").wait()
     assert not crowd.remote.waits
+
+
+async def test_an_end_that_cannot_be_read_at_once_is_read_later(crowd: Crowd) -> None:
+    names = names_of(5)
+    await crowd.put(names, "FAILED", "why " * 50)
+    refuse(crowd.ledger, "GetExecution", lambda: UnavailableError("restarting"), times=8)
+    ended = await crowd.remote.wait_all(crowd.handles(names), sync_nodes=False)
+    assert {one.error.message for one in ended if one.error} == {"why " * 50}
+
+
+async def test_a_close_while_an_end_is_read(crowd: Crowd) -> None:
+    names = names_of(5)
+    await crowd.put(names, "FAILED", "why " * 50)
+    refuse(crowd.ledger, "GetExecution", lambda: UnavailableError("restarting"))
+    waits = [asyncio.create_task(one.wait(sync_nodes=False)) for one in crowd.handles(names)]
+    await eventually(lambda: crowd.ledger.counts["GetExecution"] >= 5)
+    await crowd.remote.aclose()
+    errors = await asyncio.gather(*waits, return_exceptions=True)
+    assert {type(error) for error in errors} == {ClosedError}
+
+
+async def test_whoever_comes_while_an_end_is_read_gets_it_too(crowd: Crowd) -> None:
+    names = names_of(2)
+    await crowd.put(names, "FAILED", "why " * 50)
+    failing = True
+
+    def on_call(method: Method[Any, Any], _request: bytes) -> None:
+        if method.name == "GetExecution" and failing:
+            raise UnavailableError("restarting")
+
+    crowd.ledger.on_call = on_call
+    waits = [asyncio.create_task(one.wait(sync_nodes=False)) for one in crowd.handles(names)]
+    await eventually(lambda: crowd.ledger.counts["GetExecution"] >= 2)
+    late = asyncio.create_task(crowd.remote.execution(names[0]).wait(sync_nodes=False))
+    await asyncio.sleep(0.05)
+    failing = False
+    ended = await asyncio.gather(*waits, late)
+    assert {one.error.message for one in ended if one.error} == {"why " * 50}
 
 
 async def test_requests_are_what_flyte_reads(crowd: Crowd) -> None:

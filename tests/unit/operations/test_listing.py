@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -130,6 +131,14 @@ async def test_errors_in_lists_are_cut_and_whole_in_the_execution(stage: Stage) 
     assert listed.error is not None
     assert whole.error is not None
     assert len(listed.error.message) <= 100 < len(whole.error.message)
+    assert listed.error_truncated
+    assert not whole.error_truncated
+    # A sync reads it whole, though the execution has ended; and a pickle does not forget that it is cut.
+    assert pickle.loads(pickle.dumps(listed)).error_truncated
+    synced = await listed.sync()
+    assert synced.error == whole.error
+    assert not synced.error_truncated
+    assert not (await listed.wait()).error_truncated
 
 
 async def test_what_is_listed_can_act(stage: Stage) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -12,17 +13,24 @@ from flyteidl.admin import node_execution_pb2
 
 from flyte_remote_async import NodeKind
 from flyte_remote_async.devserver import DevServer
-from flyte_remote_async.errors import UnavailableError
+from flyte_remote_async.devserver.inprocess import InProcessTransport
+from flyte_remote_async.errors import (
+    InvalidArgumentError,
+    NotSyncedError,
+    UnavailableError,
+    UnimplementedError,
+    UnknownError,
+)
 from flyte_remote_async.models.phases import NodePhase
+from flyte_remote_async.transport.methods import GET_NODE_EXECUTION_DATA
 from tests.support.films import Film, refuse
-from tests.support.remotes import remote_of
+from tests.support.remotes import Ledger, remote_of, remote_over
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from flyte_remote_async import FlyteRemote, FlyteWorkflowExecution
     from flyte_remote_async.transport.base import Method, Reply
-    from tests.support.remotes import Ledger
 
 pytestmark = pytest.mark.anyio
 
@@ -249,6 +257,75 @@ async def test_a_status_costs_one_request_and_leaves_the_tree_out() -> None:
         status = await first.sync()
         assert not status.has_nodes
         assert stage.ledger.counts == {"GetExecution": 1}
+
+
+async def test_what_had_ended_is_not_read_again_after_a_look_at_the_status() -> None:
+    async with open_stage() as stage:
+        await put_running_tree(stage)
+        first = await stage.handle().sync(sync_nodes=True)
+        status = await (await first.sync()).sync()
+        stage.ledger.clear()
+        second = await status.sync(sync_nodes=True)
+        assert stage.ledger.counts == {"GetExecution": 2, "ListNodeExecutions": 3, "ListTaskExecutions": 2}
+        assert second.node_executions["done"] is first.node_executions["done"]
+        with pytest.raises(NotSyncedError):
+            _ = status.node_executions
+
+
+@pytest.mark.parametrize("error", [InvalidArgumentError, UnimplementedError, UnknownError])
+async def test_a_server_that_does_not_know_the_filter_is_asked_for_whole_levels(error: Callable[[], Exception]) -> None:
+    async with open_stage() as stage:
+        await put_running_tree(stage)
+        first = await stage.handle().sync(sync_nodes=True)
+        await stage.film.node("task", "SUCCEEDED")
+        refuse(stage.ledger, "ListNodeExecutions", error, about="gte(updated_at")
+        second = await first.sync(sync_nodes=True)
+        assert second.node_executions["task"].is_successful
+        assert second.node_executions["done"] is first.node_executions["done"]
+        assert not [node for node in second.node_executions.values() if node.problem]
+
+
+async def test_answers_of_a_replica_that_is_behind_are_not_believed() -> None:
+    async with open_stage() as stage:
+        await put_running_tree(stage)
+        first = await stage.handle().sync(sync_nodes=True)
+        await stage.film.execution("QUEUED")
+        await stage.film.node("task", "QUEUED")
+        await stage.film.attempt("task", "QUEUED", number=1)
+        await stage.child.node("inner", "QUEUED")
+        second = await first.sync(sync_nodes=True)
+        assert second.phase.name == "RUNNING"
+        task = second.node_executions["task"]
+        assert task.phase.name == "RUNNING"
+        assert [attempt.phase.name for attempt in task.task_executions] == ["FAILED", "RUNNING"]
+        (child,) = second.node_executions["lp"].workflow_executions
+        assert child.node_executions["inner"].phase.name == "RUNNING"
+
+
+async def test_inputs_and_outputs_are_read_along_at_one_time_and_no_more_than_the_limit() -> None:
+    async with open_stage() as stage:
+        await stage.film.execution("SUCCEEDED")
+        for number in range(100):
+            await stage.film.node(f"n{number}", "SUCCEEDED", output_uri=f"s3://bucket/n{number}/outputs.pb")
+            await stage.film.attempt(f"n{number}", "SUCCEEDED")
+        handlers: dict[str, Any] = dict(stage.server._registry.handlers())
+        answer = handlers[GET_NODE_EXECUTION_DATA.path]
+        at_once: list[int] = []
+        running = 0
+
+        async def slow(request: bytes, metadata: Any) -> Any:
+            nonlocal running
+            running += 1
+            at_once.append(running)
+            await asyncio.sleep(0.02)
+            running -= 1
+            return await answer(request, metadata)
+
+        handlers[GET_NODE_EXECUTION_DATA.path] = slow
+        async with remote_over(lambda: InProcessTransport(handlers), Ledger()) as remote:
+            await remote.execution("film").sync(sync_nodes=True, io=True)
+        assert len(at_once) == 100
+        assert 8 < max(at_once) <= 32
 
 
 async def test_a_control_plane_that_cannot_be_asked_is_for_the_caller_and_leaves_as_one_plain_error() -> None:
