@@ -40,8 +40,8 @@ _NOT_STARTED: Final = 128
 _INDEX: Final = "FLYTE_K8S_ARRAY_INDEX"
 
 _NEEDS_COPILOT: Final = (
-    "the container leaves its outputs in files, which Flyte's copilot brings to the store: the devserver has no copilot; "
-    "register a stand-in for the task"
+    "the container leaves its outputs in files, which Flyte's copilot brings to the store: the devserver has no "
+    "copilot; register a stand-in for the task"
 )
 
 
