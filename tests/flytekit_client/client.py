@@ -103,6 +103,8 @@ class Client:
 
     def recorded(self, plan: dict[str, Any]) -> dict[str, Any]:
         """Run what was recorded, all at once, and what builds on it afterwards."""
+        for label in plan["cached"]:  # the cache had their results before they were recorded
+            self.ended(self.launch(plan["runs"][label]))
         runs = {label: self.launch(run) for label, run in plan["runs"].items()}
         aborted = runs[plan["abort"]]
         for label, signals in plan["signals"].items():

@@ -50,6 +50,7 @@ def plan(endpoint: str, folder: Path) -> dict[str, Any]:
         "folder": str(folder),
         "runs": {label: run for label, run in runs.items() if label not in LATER},
         "signals": {"samples.gates": {"number": 42, "ok": True}},
+        "cached": ["samples.branch", "more.cachedwf"],
         "abort": ABORTED,
         "relaunch": "samples.flakywf",
         "recover": "samples.failing",
@@ -85,7 +86,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
             "PYTHONPATH": str(folder),
             "FLYTE_PLATFORM_URL": dev.endpoint,
             "FLYTE_PLATFORM_INSECURE": "true",
-            "FLYTE_AWS_ENDPOINT": f"http://{dev.server.http_endpoint}",
+            "FLYTE_AWS_ENDPOINT": f"http://{dev.http_endpoint}",
             "FLYTE_AWS_ACCESS_KEY_ID": "any",
             "FLYTE_AWS_SECRET_ACCESS_KEY": "any",
         }

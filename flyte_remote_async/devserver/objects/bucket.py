@@ -157,7 +157,9 @@ class Objects:
         Raises:
             StorageError: The disk is full or refuses it.
         """
-        return Upload(await self.run(self._blobs.draft), self)
+        with anyio.CancelScope(shield=True):  # a draft that nobody gets would stay open
+            draft = await self.run(self._blobs.draft)
+        return Upload(draft, self)
 
     @contextlib.asynccontextmanager
     async def upload(self) -> AsyncIterator[Upload]:
@@ -194,7 +196,11 @@ class Objects:
     @contextlib.asynccontextmanager
     async def open(self, key: str) -> AsyncIterator[OpenObject | None]:
         """Open an object for reading, until the end of the block; None where there is none."""
-        blob = await self.run(self._blobs.open, key) or await self._written(key)
+        blob: Blob | None
+        with anyio.CancelScope(shield=True):  # a file that nobody gets would stay open
+            blob = await self.run(self._blobs.open, key)
+        if blob is None:
+            blob = await self._written(key)
         if blob is None:
             yield None
             return

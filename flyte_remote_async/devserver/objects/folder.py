@@ -50,12 +50,15 @@ class FolderBlobs:
         self._root.mkdir(parents=True, exist_ok=True)
         # On the same disk as the objects, so that a draft becomes one by its name alone.
         self._drafts = Path(tempfile.mkdtemp(prefix=".drafts-", dir=folder))
+        self._open: set[_Draft] = set()
         # Of two calls, one may remove an empty folder while the other is about to put a file there.
         self._naming = threading.Lock()
 
     def draft(self) -> _Draft:
         """Begin to write an object."""
-        return _Draft(self)
+        draft = _Draft(self)
+        self._open.add(draft)
+        return draft
 
     def open(self, key: str) -> _FileBlob | None:
         """Return an object to be read, or None."""
@@ -103,7 +106,13 @@ class FolderBlobs:
 
     def close(self) -> None:
         """Remove what was never committed."""
+        for draft in tuple(self._open):
+            draft.discard()
         shutil.rmtree(self._drafts, ignore_errors=True)
+
+    def forget(self, draft: _Draft) -> None:
+        """Take note that a draft is closed."""
+        self._open.discard(draft)
 
     def new_draft(self) -> tuple[int, str]:
         """Open a new file for a draft; return its descriptor and path."""
@@ -162,6 +171,7 @@ class _Draft:
         return _info(key, os.fstat(self._file.fileno()))
 
     def discard(self) -> None:
+        self._blobs.forget(self)
         self._file.close()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path)  # noqa: PTH108 - a plain name

@@ -39,6 +39,11 @@ _INHERITED: Final = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "SYSTEMROOT")
 _NOT_STARTED: Final = 128
 _INDEX: Final = "FLYTE_K8S_ARRAY_INDEX"
 
+_NEEDS_COPILOT: Final = (
+    "the container leaves its outputs in files, which Flyte's copilot brings to the store: the devserver has no "
+    "copilot; register a stand-in for the task"
+)
+
 
 @attrs.frozen
 class ContainerOptions:
@@ -95,6 +100,8 @@ class ContainerRunner:
                 await self._data.logs.end(name)
 
     async def _run(self, call: TaskCall, listen: Callable[[bytes], None], text: Callable[[], str]) -> Outcome:
+        if call.task.container.data_config.enabled and call.task.interface.outputs.variables:
+            return user_failure("BadTaskSpecification", _NEEDS_COPILOT)
         command, given = _container(call.task)
         await self._prepare(call, command)
         try:

@@ -8,12 +8,14 @@ import hashlib
 from typing import TYPE_CHECKING
 
 import anyio
+import httpx
 import hypothesis.strategies as st
 import obstore
 import pytest
 from hypothesis import given
 from obstore.store import S3Store
 
+from flyte_remote_async.devserver import DevServer
 from flyte_remote_async.devserver.objects import ObjectInfo
 from flyte_remote_async.devserver.web.bodies import MalformedBodyError, unchunked
 from flyte_remote_async.devserver.web.lists import page_of
@@ -21,10 +23,7 @@ from flyte_remote_async.devserver.web.s3xml import keys_to_delete
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    import httpx
-
-    from flyte_remote_async.devserver import DevServer
+    from pathlib import Path
 
 pytestmark = pytest.mark.anyio
 
@@ -272,6 +271,17 @@ async def test_an_upload_in_parts_is_aborted(dev: DevServer, http: httpx.AsyncCl
     assert (await http.delete(f"{BUCKET}/x?uploadId={upload}")).status_code == 204
     assert (await http.put(f"{BUCKET}/x?partNumber=1&uploadId={upload}", content=b"")).status_code == 404
     assert await dev.objects.list() == []
+
+
+async def test_an_upload_in_parts_ends_with_the_server(tmp_path: Path) -> None:
+    async with DevServer(objects=tmp_path) as dev:
+        async with httpx.AsyncClient(
+            base_url=f"http://{dev.http_endpoint}", headers={"Authorization": "AWS x"}
+        ) as http:
+            upload = await begun(http)
+            await http.put(f"{BUCKET}/x?partNumber=1&uploadId={upload}", content=b"data")
+        assert len([path async for path in anyio.Path(tmp_path).glob(".drafts-*/*")]) == 1
+    assert [entry.name async for entry in anyio.Path(tmp_path).iterdir()] == ["my-s3-bucket"]
 
 
 async def test_uploads_in_parts_are_bounded(http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:

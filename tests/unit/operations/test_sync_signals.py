@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from flyteidl.admin import signal_pb2
+from flyteidl.core import literals_pb2
 
+from flyte_remote_async.cli.demo_tasks import register
 from flyte_remote_async.devserver import DevServer
 from flyte_remote_async.errors import UnavailableError
 from flyte_remote_async.executions.events import SignalWanted
+from flyte_remote_async.transport.methods import SET_SIGNAL
 from tests.support.films import Film, refuse
-from tests.support.remotes import remote_of
+from tests.support.remotes import recorded_server, remote_of
 
 if TYPE_CHECKING:
     from flyte_remote_async import FlyteWorkflowExecution
@@ -96,3 +99,22 @@ async def test_a_signal_that_was_given_is_wanted_no_more_and_is_not_forgotten_wh
             "more": False,
         }
         assert wanted(third, second) == [("more", "gate")]
+
+
+async def test_a_watch_tells_each_signal_while_its_gate_waits_for_it() -> None:
+    values: dict[str, Any] = {"number": {"integer": 4}, "ok": {"boolean": True}}
+    wants = []
+    async with recorded_server() as server:
+        register(server, pace=0.0)
+        async with remote_of(server) as (remote, _):
+            execution = await remote.execute(await remote.fetch_workflow("samples.gates"), inputs={"a": 3})
+            async for event in execution.watch(poll_interval=0.02):
+                if isinstance(event, SignalWanted):
+                    wants.append((event.signal_id, event.node_id))
+                    given: Any = signal_pb2.SignalSetRequest()
+                    given.id.signal_id = event.signal_id
+                    given.id.execution_id.CopyFrom(event.execution_id.to_flyte_idl())
+                    given.value.scalar.primitive.CopyFrom(literals_pb2.Primitive(**values[event.signal_id]))
+                    await remote._open.calls(SET_SIGNAL, given)
+            assert wants == [("number", "n1"), ("ok", "n2")]
+            assert event.snapshot.is_successful
