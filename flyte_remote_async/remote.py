@@ -13,7 +13,7 @@ from flyteidl.admin import execution_pb2
 
 from flyte_remote_async.config import Config
 from flyte_remote_async.errors import ClosedError, ConfigError, FlyteRemoteError
-from flyte_remote_async.executions import FlyteNodeExecution, FlyteWorkflowExecution
+from flyte_remote_async.executions import FlyteWorkflowExecution
 from flyte_remote_async.models.identifiers import WorkflowExecutionIdentifier
 from flyte_remote_async.operations.session import open_session
 from flyte_remote_async.transport.target import Target
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from flyte_remote_async.config.settings import Others, Overrides
     from flyte_remote_async.entities import FlyteLaunchPlan, FlyteTask, FlyteWorkflow
-    from flyte_remote_async.executions import FlyteTaskExecution
+    from flyte_remote_async.executions import FlyteNodeExecution, FlyteTaskExecution
     from flyte_remote_async.executions.binding import Until
     from flyte_remote_async.executions.data import ExecutionData
     from flyte_remote_async.executions.events import Event
@@ -643,6 +643,9 @@ class FlyteRemote:
         Raises:
             RPCError: The call did not succeed.
         """
+        # Whoever has a node has loaded its class; a program that watches executions alone does without.
+        from flyte_remote_async.executions.node import FlyteNodeExecution
+
         data = self._open.data
         if isinstance(snapshot, FlyteWorkflowExecution):
             return await data.of_execution(snapshot.to_flyte_idl())
