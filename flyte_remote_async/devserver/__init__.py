@@ -12,6 +12,7 @@ from flyte_remote_async.devserver.faults import (
     Truncate,
 )
 from flyte_remote_async.devserver.server import DevServer
+from flyte_remote_async.devserver.stand_ins import FlyteRecoverableException, Interrupted, current_attempt
 
 __all__ = [
     "Cut",
@@ -20,8 +21,11 @@ __all__ = [
     "DevServer",
     "DynamicWorkflow",
     "Fail",
+    "FlyteRecoverableException",
     "Hang",
+    "Interrupted",
     "KubernetesFails",
     "Trickle",
     "Truncate",
+    "current_attempt",
 ]

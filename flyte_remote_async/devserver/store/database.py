@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import threading
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
 
 import anyio.to_thread
 
 from flyte_remote_async.devserver.store.checks import check_header, check_tables
 from flyte_remote_async.devserver.store.schema import create_statements
+from flyte_remote_async.devserver.store.worker import Worker
 from flyte_remote_async.errors import ClosedError, ConfigError, ResourceExhaustedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from flyte_remote_async.devserver.store.sql import Statement
+    from flyte_remote_async.devserver.store.worker import Job
 
 __all__ = ["Database"]
 
 T = TypeVar("T")
+_Work: TypeAlias = Callable[[sqlite3.Connection], Any]
 
 _FULL: Final = (
     "the devserver cannot write its state: {}; make room on the disk, and try again. What it has can be read meanwhile"
@@ -31,14 +34,14 @@ _FULL: Final = (
 class Database:
     """A SQLite database that never blocks the event loop.
 
-    All work happens in worker threads, one piece after another. A piece of work that has started is finished, also when
-    the task that asked for it is cancelled, so that a write is never left half done.
+    All work happens in a thread of its own, one piece after another. A piece of work that has started is finished, also
+    when the task that asked for it is cancelled, so that a write is never left half done. What waits together is
+    committed together, in its order: whoever reads sees all that was asked for before, and nothing that was refused.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection: sqlite3.Connection | None = connection
-        self._turns = anyio.CapacityLimiter(1)
-        self._working = threading.Lock()
+        self._connection = connection
+        self._worker: Worker[_Work] = Worker(self._do)
 
     @classmethod
     async def open(cls, path: str | None) -> Self:
@@ -59,13 +62,15 @@ class Database:
             ClosedError: The database is closed.
             ResourceExhaustedError: The disk is full, or gives an error; nothing was written, and reads go on.
         """
-        return await anyio.to_thread.run_sync(self._run, work, limiter=self._turns)
+        if self._worker.is_stopping:
+            raise ClosedError("the devserver's store is closed")
+        result: T = await self._worker.run(work)
+        return result
 
     @property
     def is_idle(self) -> bool:
         """Whether no work is under way or waits for its turn."""
-        turns = self._turns.statistics()
-        return not turns.borrowed_tokens and not turns.tasks_waiting
+        return self._worker.is_idle
 
     async def write(self, statements: Sequence[Statement]) -> int:
         """Run statements in one transaction; return how many rows the last of them changed."""
@@ -81,26 +86,54 @@ class Database:
 
     async def aclose(self) -> None:
         """Close the database after the work that is under way. Closing twice is fine."""
-        await anyio.to_thread.run_sync(self._close, limiter=self._turns)
+        if not self._worker.is_stopping:
+            await self._worker.stop(sqlite3.Connection.close)
 
-    def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        # A task that is cancelled gives its turn back while its thread still works.
-        with self._working:
-            if self._connection is None:
-                raise ClosedError("the devserver's store is closed")
+    # --- in the thread ---
+
+    def _do(self, jobs: Sequence[Job[_Work]]) -> None:
+        if len(jobs) > 1 and self._do_together(jobs):
+            return
+        for job in jobs:
+            job.value, job.error = None, None
             try:
-                with _transaction(self._connection):
-                    return work(self._connection)
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-                    raise
-                raise ResourceExhaustedError(_FULL.format(error)) from error
+                job.value = self._do_alone(job.work)
+            except BaseException as error:  # noqa: BLE001 - whoever waits for it is told
+                job.error = error
 
-    def _close(self) -> None:
-        with self._working:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+    def _do_alone(self, work: _Work) -> Any:
+        if work is sqlite3.Connection.close:
+            return work(self._connection)
+        try:
+            with _transaction(self._connection):
+                return work(self._connection)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+                raise
+            raise ResourceExhaustedError(_FULL.format(error)) from error
+
+    def _do_together(self, jobs: Sequence[Job[_Work]]) -> bool:
+        """Do jobs in one transaction; return False, with nothing done, where SQLite gave the transaction up."""
+        try:
+            with _transaction(self._connection):
+                for job in jobs:
+                    _do_inside(job, self._connection)
+        except sqlite3.Error:
+            return False
+        return True
+
+
+def _do_inside(job: Job[_Work], connection: sqlite3.Connection) -> None:
+    """Do a job inside of a transaction; when it raises, what it did is undone and the transaction goes on."""
+    connection.execute("SAVEPOINT job")
+    try:
+        job.value = job.work(connection)
+    except sqlite3.OperationalError:
+        raise  # The disk may be full: each job is told what becomes of it alone.
+    except BaseException as error:  # noqa: BLE001 - whoever waits for it is told
+        job.error = error
+        connection.execute("ROLLBACK TO job")
+    connection.execute("RELEASE job")
 
 
 def _connect(path: str) -> sqlite3.Connection:
