@@ -76,6 +76,11 @@ class Session:
             self._hubs[None] = Hub(self)
         return self._hubs[None]
 
+    @property
+    def hubs(self) -> tuple[Hub, ...]:
+        """The hubs that there are."""
+        return tuple(self._hubs.values())
+
     @functools.cached_property
     def supervisor(self) -> Supervisor:
         """Owns the tasks that belong to nobody's call."""
@@ -160,7 +165,7 @@ class Session:
             await self.transport.aclose()
         finally:
             self.closing.set()
-            for hub in self._hubs.values():
+            for hub in self.hubs:
                 hub.close()
             if "supervisor" in self.__dict__:
                 await self.supervisor.aclose()

@@ -9,6 +9,7 @@ import attrs
 if TYPE_CHECKING:
     from flyte_remote_async.models.identifiers import WorkflowExecutionIdentifier
     from flyte_remote_async.operations.session import Session
+    from flyte_remote_async.policy.hub.values import Subject
 
 __all__ = ["WaitState", "states"]
 
@@ -36,15 +37,15 @@ class WaitState:
 
 def states(session: Session) -> tuple[WaitState, ...]:
     """Return how the waits of a session go."""
-    now = session.hub.now
-    return tuple(
-        WaitState(
-            id=subject.id,
-            waiters=len(subject.tickets),
-            waiting_for=now - subject.joined,
-            stale_for=now - (subject.joined if subject.heard_at is None else subject.heard_at),
-            failures=subject.failures,
-            last_error=subject.last_error,
-        )
-        for subject in session.hub.schedule.subjects.values()
+    return tuple(_state(subject, hub.now) for hub in session.hubs for subject in hub.schedule.subjects.values())
+
+
+def _state(subject: Subject, now: float) -> WaitState:
+    return WaitState(
+        id=subject.id,
+        waiters=len(subject.tickets),
+        waiting_for=now - subject.joined,
+        stale_for=now - (subject.joined if subject.heard_at is None else subject.heard_at),
+        failures=subject.failures,
+        last_error=subject.last_error,
     )

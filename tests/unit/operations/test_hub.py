@@ -522,6 +522,16 @@ async def test_how_the_waits_go_can_be_seen(crowd: Crowd) -> None:
     await eventually(lambda: not crowd.remote.waits)
 
 
+def test_how_the_waits_go_can_be_asked_outside_of_the_loop() -> None:
+    async def run() -> FlyteRemote:
+        async with open_crowd() as crowd:
+            await crowd.put(["one"], "SUCCEEDED")
+            await crowd.remote.execution("one").wait(sync_nodes=False)
+            return crowd.remote
+
+    assert asyncio.run(run()).waits == ()
+
+
 async def test_the_silence_is_told_when_the_time_is_over(crowd: Crowd) -> None:
     await crowd.put(["one"])
     refuse(crowd.ledger, "GetExecution", lambda: UnavailableError("restarting"))
