@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from flyteidl.admin import project_pb2
+from flyteidl.admin import description_entity_pb2, project_pb2
 from flyteidl.core import interface_pb2, literals_pb2, types_pb2
 
 from flyte_remote_async.devserver.services.expected_inputs import expected_inputs
