@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from flyte_remote_async.devserver.runners import TaskRunner
     from flyte_remote_async.devserver.runners.containers import ContainerOptions
     from flyte_remote_async.devserver.scheduler import Scheduler
+    from flyte_remote_async.devserver.stand_ins import Named
     from flyte_remote_async.devserver.threaded import ThreadedDevServer
     from flyte_remote_async.remote import FlyteRemote
 
@@ -245,17 +246,25 @@ class DevServer:
         usual["storage"] = StorageConfig(local=True)
         return FlyteRemote.connect(self.endpoint, **(usual | options))
 
-    def task(self, name: str) -> Callable[[F], F]:
+    def task(self, entity: str | Named) -> Callable[[F], F]:
         """Register a function, sync or async, as the stand-in of a task; a decorator.
 
         Args:
-            name: Name of the task, such as ``"samples.add"``.
+            entity: The name of the task, such as ``"samples.add"``, or something that has it.
         """
-        return self._stand_ins.task(name)
+        return self._stand_ins.task(entity)
 
-    def stand_in(self, name: str, function: Callable[..., Any]) -> None:
-        """Register a function, sync or async, as the stand-in of a task."""
-        self._stand_ins.add(name, function)
+    def stand_in(self, entity: str | Named, function: Callable[..., Any]) -> None:
+        """Register a function, sync or async, as the stand-in of a task.
+
+        Args:
+            entity: The name of the task, or something that has it: a fetched task, an identifier.
+            function: What to call with the inputs of the task, by name.
+
+        Raises:
+            TypeError: It cannot be called, or one of its annotations names something that cannot be found.
+        """
+        self._stand_ins.add(entity, function)
 
     async def load(self, source: str | Path | Iterable[str]) -> int:
         """Take in what another control plane knew; see :func:`flyte_remote_async.devserver.importer.load_state`.
