@@ -52,7 +52,7 @@ class HTTPPort:
             listening = socket.create_server((host, port), family=family, backlog=_BACKLOG)
         except OSError as error:
             raise OSError(error.errno, f"cannot listen on {host}:{port} for HTTP: {error.strerror}") from error
-        # Taken over by the connections: asyncio sees no TCP in sockets of this kind, and an answer would wait for 40 ms.
+        # Connections take it over. asyncio sees no TCP in sockets of this kind, and an answer would wait for 40 ms.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listening.settimeout(0)
         self._listening = listening
