@@ -68,7 +68,7 @@ class DevServer:
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
         state: File that keeps the state; None is memory, which goes when the server is closed.
-        http_port: Port for signed URLs, S3 and logs; None is the one after ``port``, and 0 a free one.
+        http_port: Port for signed URLs, S3, logs and the page; None is the one after ``port``, and 0 a free one.
         objects: Folder that keeps the objects; None is a folder beside the state's file, and memory without one.
         read_limit_bytes: The largest inputs or outputs that the data RPCs show; Flyte's own default. Larger ones come
             back empty and without an error, as from Flyte, and are there for CreateDownloadLocation. 0 shows all.
@@ -155,7 +155,8 @@ class DevServer:
 
     async def _serve(self, store: Store) -> None:
         await store.add_project(project_pb2.Project(id=_PROJECT, name=_PROJECT, description=f"{_PROJECT} description"))
-        self._data = await DataPlane.open(store, self.clock, folder=self._folder, state=self._state)
+        asked = self._registry.unwatched()
+        self._data = await DataPlane.open(store, self.clock, handlers=asked, folder=self._folder, state=self._state)
         # Its own port is told before anything can ask for it.
         after = self._port + 1 if self._port else 0
         host = "127.0.0.1" if self._host.startswith("unix:") else self._host
