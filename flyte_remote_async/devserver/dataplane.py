@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Self
 
 import anyio
 
+from flyte_remote_async.devserver.inprocess import InProcessTransport
 from flyte_remote_async.devserver.objects import Objects, WrittenLiterals
 from flyte_remote_async.devserver.runners.logs import Logs
 from flyte_remote_async.devserver.web.face import HTTPFace
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flyte_remote_async.devserver.clock import Clock
+    from flyte_remote_async.devserver.dispatch import Handler
     from flyte_remote_async.devserver.store import Store
 
 __all__ = ["DataPlane"]
@@ -25,6 +29,7 @@ class DataPlane:
         store: The state.
         objects: The bucket.
         clock: What signed URLs expire by.
+        handlers: What answers the page's questions, by the path of the RPC.
 
     Attributes:
         objects: The bucket.
@@ -32,18 +37,27 @@ class DataPlane:
         http: The HTTP port.
     """
 
-    def __init__(self, store: Store, objects: Objects, clock: Clock) -> None:
+    def __init__(self, store: Store, objects: Objects, clock: Clock, handlers: Mapping[str, Handler]) -> None:
         self.objects = objects
         self.logs = Logs(objects)
-        self.http = HTTPFace(store, objects, self.logs, clock)
+        self.http = HTTPFace(store, objects, self.logs, clock, lambda: InProcessTransport(handlers))
 
     @classmethod
-    async def open(cls, store: Store, clock: Clock, *, folder: str | Path | None, state: str | Path | None) -> Self:
+    async def open(
+        cls,
+        store: Store,
+        clock: Clock,
+        *,
+        handlers: Mapping[str, Handler],
+        folder: str | Path | None,
+        state: str | Path | None,
+    ) -> Self:
         """Open the bucket.
 
         Args:
             store: The state.
             clock: What signed URLs expire by.
+            handlers: What answers the page's questions, by the path of the RPC.
             folder: Where objects are kept; None is a folder beside the state's file, and memory without one.
             state: The file of the state, if there is one.
 
@@ -53,7 +67,7 @@ class DataPlane:
         if folder is None and state is not None:
             folder = f"{state}.objects"
         objects = await Objects.at(None if folder is None else Path(folder), WrittenLiterals(store))
-        return cls(store, objects, clock)
+        return cls(store, objects, clock, handlers)
 
     async def aclose(self) -> None:
         """Close the port and the bucket. Closing twice is fine."""

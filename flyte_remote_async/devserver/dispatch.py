@@ -59,6 +59,10 @@ class Registry:
         handlers = {path: self._handlers.get(path) or _refuse(method) for path, method in METHODS.items()}
         return {path: self._watched(METHODS[path].name, handler) for path, handler in handlers.items()}
 
+    def unwatched(self) -> Mapping[str, Handler]:
+        """Return the handlers for the devserver's own page: its calls are not counted, and faults are not for it."""
+        return self._handlers
+
     def _watched(self, name: str, handler: Handler) -> Handler:
         async def handle(request: bytes, metadata: Metadata) -> bytes | Reply:
             self._requests[name] += 1

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from flyte_remote_async.devserver.runners import TaskRunner
     from flyte_remote_async.devserver.runners.containers import ContainerOptions
     from flyte_remote_async.devserver.scheduler import Scheduler
+    from flyte_remote_async.devserver.stand_ins import Named
     from flyte_remote_async.devserver.threaded import ThreadedDevServer
     from flyte_remote_async.remote import FlyteRemote
 
@@ -66,7 +67,7 @@ class DevServer:
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
         state: File that keeps the state; None is memory, which goes when the server is closed.
-        http_port: Port for signed URLs, S3 and logs; None is the one after ``port``, and 0 a free one.
+        http_port: Port for signed URLs, S3, logs and the page; None is the one after ``port``, and 0 a free one.
         objects: Folder that keeps the objects; None is a folder beside the state's file, and memory without one.
         read_limit_bytes: The largest inputs or outputs that the data RPCs show; Flyte's own default. Larger ones come
             back empty and without an error, as from Flyte, and are there for CreateDownloadLocation. 0 shows all.
@@ -153,7 +154,8 @@ class DevServer:
 
     async def _serve(self, store: Store) -> None:
         await store.add_project(project_pb2.Project(id=_PROJECT, name=_PROJECT, description=f"{_PROJECT} description"))
-        self._data = await DataPlane.open(store, self.clock, folder=self._folder, state=self._state)
+        asked = self._registry.unwatched()
+        self._data = await DataPlane.open(store, self.clock, handlers=asked, folder=self._folder, state=self._state)
         # Its own port is told before anything can ask for it.
         after = self._port + 1 if self._port else 0
         host = "127.0.0.1" if self._host.startswith("unix:") else self._host
@@ -244,17 +246,25 @@ class DevServer:
         usual["storage"] = StorageConfig(local=True)
         return FlyteRemote.connect(self.endpoint, **(usual | options))
 
-    def task(self, name: str) -> Callable[[F], F]:
+    def task(self, entity: str | Named) -> Callable[[F], F]:
         """Register a function, sync or async, as the stand-in of a task; a decorator.
 
         Args:
-            name: Name of the task, such as ``"samples.add"``.
+            entity: The name of the task, such as ``"samples.add"``, or something that has it.
         """
-        return self._stand_ins.task(name)
+        return self._stand_ins.task(entity)
 
-    def stand_in(self, name: str, function: Callable[..., Any]) -> None:
-        """Register a function, sync or async, as the stand-in of a task."""
-        self._stand_ins.add(name, function)
+    def stand_in(self, entity: str | Named, function: Callable[..., Any]) -> None:
+        """Register a function, sync or async, as the stand-in of a task.
+
+        Args:
+            entity: The name of the task, or something that has it: a fetched task, an identifier.
+            function: What to call with the inputs of the task, by name.
+
+        Raises:
+            TypeError: It cannot be called, or one of its annotations names something that cannot be found.
+        """
+        self._stand_ins.add(entity, function)
 
     async def load(self, source: str | Path | Iterable[str]) -> int:
         """Take in what another control plane knew; see :func:`flyte_remote_async.devserver.importer.load_state`.

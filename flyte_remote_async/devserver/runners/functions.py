@@ -6,6 +6,7 @@ import asyncio
 import re
 import textwrap
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
@@ -16,6 +17,7 @@ from flyte_remote_async.devserver.dynamic import DynamicWorkflow
 from flyte_remote_async.devserver.naming import log_uri
 from flyte_remote_async.devserver.outcome import Outcome, system_failure, user_failure
 from flyte_remote_async.devserver.runners.items import item_outputs, stand_in_names
+from flyte_remote_async.devserver.runners.threads import call_in_thread
 from flyte_remote_async.devserver.stand_ins import Interrupted, acting_for
 from flyte_remote_async.errors import LiteralError
 
@@ -89,15 +91,8 @@ class FunctionRunner:
         if stand_in.is_async:
             return await _call_on_loop(stand_in, call.task, call.inputs, self._clock)
         # A function that hangs must not keep its execution from being aborted.
-        return await anyio.to_thread.run_sync(
-            _call_in_thread,
-            stand_in,
-            call.task,
-            call.inputs,
-            self._clock,
-            limiter=self._thread_limiter(),
-            abandon_on_cancel=True,
-        )
+        async with self._thread_limiter():
+            return await call_in_thread(partial(_call_in_thread, stand_in, call.task, call.inputs, self._clock))
 
     def _thread_limiter(self) -> anyio.CapacityLimiter:
         # Not in the constructor: it belongs to the loop.

@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 
 from flyte_remote_async.devserver.web import logs, s3
 from flyte_remote_async.devserver.web.guard import Guard
+from flyte_remote_async.devserver.web.page import routes as page
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["application"]
 
 # What serves a part of the port: each gives its routes for a context, and the first route that fits serves.
-_PARTS = (logs.routes, s3.routes)
+_PARTS = (logs.routes, page.routes, s3.routes)
 
 
 def application(context: Context) -> ASGIApp:

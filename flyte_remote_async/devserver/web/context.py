@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from flyte_remote_async.devserver.runners.logs import Logs
     from flyte_remote_async.devserver.store import Store
     from flyte_remote_async.devserver.web.guard import Hosts
+    from flyte_remote_async.devserver.web.page.reader import Reader
     from flyte_remote_async.devserver.web.signing import Signer
 
 __all__ = ["Context"]
@@ -28,6 +29,7 @@ class Context:
         signer: What signs URLs.
         clock: What URLs expire by.
         hosts: The names that the port may be called by.
+        reader: What the page reads with.
     """
 
     store: Store
@@ -36,3 +38,4 @@ class Context:
     signer: Signer
     clock: Clock
     hosts: Hosts
+    reader: Reader

@@ -15,7 +15,7 @@ from flyte_remote_async.devserver.web.signing import Signer
 from flyte_remote_async.errors import ClosedError, MissingExtraError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from starlette.types import ASGIApp
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from flyte_remote_async.devserver.objects import Objects
     from flyte_remote_async.devserver.runners.logs import Logs
     from flyte_remote_async.devserver.store import Store
+    from flyte_remote_async.devserver.web.page.reader import Reader
+    from flyte_remote_async.transport.base import Transport
 
 __all__ = ["HTTPFace"]
 
@@ -37,13 +39,18 @@ class HTTPFace:
         objects: The bucket.
         logs: What the tasks wrote.
         clock: What URLs expire by.
+        watch: Makes a transport to the devserver, for what its page shows.
     """
 
-    def __init__(self, store: Store, objects: Objects, logs: Logs, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, objects: Objects, logs: Logs, clock: Clock, watch: Callable[[], Transport]
+    ) -> None:
         self._store = store
         self._objects = objects
         self._logs = logs
         self._clock = clock
+        self._watch = watch
+        self._reader: Reader | None = None
         self._signer = Signer()
         self._port = HTTPPort(self._application)
         self._hosts: Hosts | None = None
@@ -72,6 +79,8 @@ class HTTPFace:
         """Stop listening. Closing twice is fine."""
         self._endpoint = ""
         await self._port.aclose()
+        if self._reader is not None:
+            await self._reader.aclose()
 
     @property
     def endpoint(self) -> str:
@@ -82,7 +91,7 @@ class HTTPFace:
             ClosedError: It is not open.
         """
         if not self._is_installed:
-            raise MissingExtraError("the devserver's HTTP port (signed URLs, S3, logs)", "devserver")
+            raise MissingExtraError("the devserver's HTTP port (signed URLs, S3, logs, the page)", "devserver")
         if not self._endpoint:
             raise ClosedError("the devserver's HTTP port is not open")
         return self._endpoint
@@ -118,9 +127,13 @@ class HTTPFace:
         # Not before the first request: most servers never get one.
         from flyte_remote_async.devserver.web.app import application
         from flyte_remote_async.devserver.web.context import Context
+        from flyte_remote_async.devserver.web.page.reader import Reader
 
         assert self._hosts is not None  # noqa: S101 - it listens
-        return application(Context(self._store, self._objects, self._logs, self._signer, self._clock, self._hosts))
+        self._reader = Reader(self._watch, self._clock, self._hosts)
+        return application(
+            Context(self._store, self._objects, self._logs, self._signer, self._clock, self._hosts, self._reader)
+        )
 
 
 def _is_installed() -> bool:

@@ -45,6 +45,13 @@ class Hosts:
             return f"pages of {origin} may not use this devserver: only its own pages may, from http://{self._example}"
         return ""
 
+    def path_of(self, url: str) -> str:
+        """Return the path of a URL of this port; empty for others."""
+        from urllib.parse import urlsplit
+
+        parts = urlsplit(url)
+        return parts.path if parts.scheme == "http" and self._is_own(parts.netloc.lower()) else ""
+
     @property
     def _example(self) -> str:
         return f"127.0.0.1:{self._port}"

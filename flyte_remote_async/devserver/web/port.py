@@ -52,6 +52,8 @@ class HTTPPort:
             listening = socket.create_server((host, port), family=family, backlog=_BACKLOG)
         except OSError as error:
             raise OSError(error.errno, f"cannot listen on {host}:{port} for HTTP: {error.strerror}") from error
+        # Connections take it over. asyncio sees no TCP in sockets of this kind, and an answer would wait for 40 ms.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listening.settimeout(0)
         self._listening = listening
         asyncio.get_running_loop().add_reader(listening, self._begin)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from flyteidl.admin import project_pb2
+from flyteidl.admin import description_entity_pb2, project_pb2
 from flyteidl.core import interface_pb2, literals_pb2, types_pb2
 
 from flyte_remote_async.devserver.services.expected_inputs import expected_inputs
@@ -340,3 +340,16 @@ async def test_labels_that_kubernetes_refuses(ask: Asking, key: str) -> None:
 async def test_the_version_and_the_domains(ask: Asking) -> None:
     assert (await ask("GetVersion")).control_plane_version.Version == "unknown"
     assert len((await ask("GetDomains")).domains) == 3
+
+
+async def test_descriptions_are_filtered_by_what_they_have(dev: DevServer, ask: Asking) -> None:
+    described = description_entity_pb2.DescriptionEntity(id=ADD, short_description="adds")
+    await dev.store.put_description(described)
+    request = {"resource_type": "TASK", "id": {**PLACE, "name": ADD["name"]}, "limit": 5}
+    for filters, count in (("eq(version,v2)", 1), ("eq(version,v3)", 0), ("contains(short_description,dd)", 1)):
+        found = await ask("ListDescriptionEntities", **request, filters=filters)
+        assert len(found.descriptionEntities) == count
+    code, details = await refusal(ask, "ListDescriptionEntities", **request, filters="eq(type,x)")
+    assert (code, details) == ("UNKNOWN", 'failed database operation with column "type" does not exist')
+    unknown = request | {"resource_type": "DATASET", "filters": "eq(version,v2)"}
+    assert await refusal(ask, "ListDescriptionEntities", **unknown) == ("INTERNAL", "unsupported entity ''")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 async def data() -> AsyncIterator[DataPlane]:
     """Open a bucket and its HTTP port."""
     store = await Store.open()
-    plane = await DataPlane.open(store, Clock(), folder=None, state=None)
+    plane = await DataPlane.open(store, Clock(), handlers={}, folder=None, state=None)
     await plane.http.start("127.0.0.1", 0)
     yield plane
     await plane.aclose()

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 import functools
+import sys
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,6 +15,7 @@ from flyte_remote_async.devserver.clock import Clock
 from flyte_remote_async.devserver.runners import TaskCall, functions
 from flyte_remote_async.devserver.runners.echo import echo
 from flyte_remote_async.devserver.runners.functions import FunctionRunner
+from flyte_remote_async.devserver.runners.threads import call_in_thread
 from flyte_remote_async.devserver.stand_ins import Attempt, FlyteRecoverableException, StandIns, current_attempt
 from tests.support.made_workflows import integer, task
 
@@ -24,6 +27,42 @@ if TYPE_CHECKING:
     from flyte_remote_async.devserver.outcome import Outcome
 
 pytestmark = pytest.mark.anyio
+
+HANGING = """
+import asyncio, threading
+from flyte_remote_async.devserver.runners.threads import call_in_thread
+
+async def main():
+    task = asyncio.ensure_future(call_in_thread(threading.Event().wait))
+    await asyncio.sleep(0.01)
+    task.cancel()
+
+asyncio.run(main())
+print("gone")
+"""
+
+
+async def test_a_function_that_hangs_does_not_keep_the_process_from_its_end() -> None:
+    with anyio.fail_after(50):
+        ended = await anyio.run_process([sys.executable, "-c", HANGING])
+    assert ended.stdout == b"gone\n"
+
+
+async def test_a_thread_that_ends_when_nobody_waits_is_no_matter() -> None:
+    go, done = threading.Event(), threading.Event()
+
+    def work() -> None:
+        go.wait()
+        done.set()
+
+    waiting = asyncio.ensure_future(call_in_thread(work))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    go.set()
+    await anyio.to_thread.run_sync(done.wait)
+    await asyncio.sleep(0.01)
+    assert waiting.cancelled()
+
 
 ADD = task("t.add", ("a", "b"))
 STRING = types_pb2.LiteralType(simple=types_pb2.STRING)
