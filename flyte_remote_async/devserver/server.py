@@ -17,7 +17,6 @@ from flyte_remote_async.devserver.dispatch import Registry
 from flyte_remote_async.devserver.engine import Engine
 from flyte_remote_async.devserver.faces import Faces
 from flyte_remote_async.devserver.faults import Faults
-from flyte_remote_async.devserver.importer import load_state
 from flyte_remote_async.devserver.runners.echo import EchoRunner
 from flyte_remote_async.devserver.runners.functions import FunctionRunner
 from flyte_remote_async.devserver.services.limits import READ_LIMIT
@@ -273,6 +272,8 @@ class DevServer:
         Returns:
             How many messages were read.
         """
+        from flyte_remote_async.devserver.importer import load_state  # most servers begin with nothing
+
         return await load_state(self._opened(), source)
 
     async def load_objects(self, archive: str | Path) -> int:
