@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
@@ -63,7 +64,11 @@ class Hub:
         self._begin()
 
     def _begin(self) -> None:
-        self.schedule = Schedule(random.random, polls_per_second=self._session.config.max_polls_per_second)
+        self.schedule = Schedule(
+            random.random,
+            polls_per_second=self._session.config.max_polls_per_second,
+            ahead=time.time() - self.now,
+        )
         self._ends: deque[Subject] = deque()
 
     @property
@@ -155,6 +160,8 @@ class Hub:
         for ask in self.schedule.take(self.now):
             self._polls += 1
             group.start_soon(self._poll, ask)
+            # Each is of many.
+            await anyio.lowlevel.checkpoint()
         await self._tell(expired(self.schedule, self.now))
         for _ in range(min(len(self._ends), _END_READS - self._end_readers)):
             self._end_readers += 1
@@ -183,11 +190,13 @@ class Hub:
     async def _rows(self, ask: Ask) -> dict[str, Row]:
         if ask.kind is Kind.ONE:
             return await ask_one(self._session, ask.subjects[0].id)
-        return await ask_list(self._session, ask, self.schedule.on_server(ask.since))
+        return await ask_list(self._session, ask)
 
-    async def _tell(self, outcomes: Iterable[Outcome]) -> None:
+    async def _tell(self, outcomes: Iterable[Outcome | None]) -> None:
         for count, outcome in enumerate(outcomes, 1):
-            if isinstance(outcome, Cut):
+            if outcome is None:
+                await anyio.lowlevel.checkpoint()
+            elif isinstance(outcome, Cut):
                 self._ends.append(outcome.subject)
                 self._changed.set()
             else:

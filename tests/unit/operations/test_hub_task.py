@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,10 @@ class Stage:
     stray: int = 0
 
     async def put(self, name: str, phase: str = "RUNNING") -> None:
-        await Film(self.server.store, name).execution(phase)
+        film = Film(self.server.store, name)
+        # What is young is looked at often.
+        film.now = int(time.time())
+        await film.execution(phase)
 
     def handle(self, name: str = "film") -> FlyteWorkflowExecution:
         return self.remote.execution(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import math
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -79,6 +80,7 @@ class Stage:
 async def stage() -> AsyncIterator[Stage]:
     async with DevServer() as server, remote_of(server, max_attempts=1, max_polls_per_second=1000) as (remote, ledger):
         film = Film(server.store)
+        film.now = int(time.time())
         await film.execution()
         await film.node("task")
         await film.attempt("task")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,7 @@ class Stage:
 async def open_stage() -> AsyncIterator[Stage]:
     async with DevServer() as server, remote_of(server, max_attempts=1, max_polls_per_second=1000) as (remote, ledger):
         film = Film(server.store)
+        film.now = int(time.time())
         await film.execution("QUEUED")
         yield Stage(film, server, remote, ledger)
 
