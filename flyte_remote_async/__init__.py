@@ -15,12 +15,7 @@ from flyte_remote_async import errors
 from flyte_remote_async._version import __version__
 from flyte_remote_async.config import AuthConfig, Config, Secret, Timeouts
 from flyte_remote_async.errors import FlyteRemoteError
-from flyte_remote_async.executions import (
-    FlyteNodeExecution,
-    FlyteTaskExecution,
-    FlyteWorkflowExecution,
-    RemoteExecutionBase,
-)
+from flyte_remote_async.executions import FlyteWorkflowExecution, RemoteExecutionBase
 from flyte_remote_async.models.identifiers import (
     Identifier,
     NodeExecutionIdentifier,
@@ -33,6 +28,7 @@ from flyte_remote_async.remote import FlyteRemote
 
 if TYPE_CHECKING:
     from flyte_remote_async.entities import FlyteLaunchPlan, FlyteNode, FlyteTask, FlyteWorkflow
+    from flyte_remote_async.executions import FlyteNodeExecution, FlyteTaskExecution
     from flyte_remote_async.executions.events import (
         AttemptChanged,
         Event,
@@ -114,7 +110,9 @@ _LATER = {
     "FlyteFile": "literals",
     "FlyteLaunchPlan": "entities",
     "FlyteNode": "entities",
+    "FlyteNodeExecution": "executions.node",
     "FlyteTask": "entities",
+    "FlyteTaskExecution": "executions.attempt",
     "FlyteWorkflow": "entities",
     "LaunchOptions": "models.options",
     "Literal": "models.literals",

@@ -6,7 +6,6 @@ Source: github.com/robfig/cron/v3, the parser that flyteadmin 1.16.8 uses.
 from __future__ import annotations
 
 import re
-import zoneinfo
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -77,6 +76,8 @@ def check_cron(expression: str) -> None:
 def _check_zone(zone: str) -> None:
     if zone in ("", "UTC", "Local"):
         return
+    import zoneinfo  # few schedules have a zone
+
     try:
         zoneinfo.ZoneInfo(zone)
     except (OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):

@@ -17,7 +17,6 @@ from flyte_remote_async.devserver.dispatch import Registry
 from flyte_remote_async.devserver.engine import Engine
 from flyte_remote_async.devserver.faces import Faces
 from flyte_remote_async.devserver.faults import Faults
-from flyte_remote_async.devserver.importer import load_state
 from flyte_remote_async.devserver.runners.echo import EchoRunner
 from flyte_remote_async.devserver.runners.functions import FunctionRunner
 from flyte_remote_async.devserver.services.limits import READ_LIMIT
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from flyte_remote_async.devserver.runners import TaskRunner
     from flyte_remote_async.devserver.runners.containers import ContainerOptions
     from flyte_remote_async.devserver.scheduler import Scheduler
+    from flyte_remote_async.devserver.stand_ins import Named
     from flyte_remote_async.devserver.threaded import ThreadedDevServer
     from flyte_remote_async.remote import FlyteRemote
 
@@ -246,17 +246,25 @@ class DevServer:
         usual["storage"] = StorageConfig(local=True)
         return FlyteRemote.connect(self.endpoint, **(usual | options))
 
-    def task(self, name: str) -> Callable[[F], F]:
+    def task(self, entity: str | Named) -> Callable[[F], F]:
         """Register a function, sync or async, as the stand-in of a task; a decorator.
 
         Args:
-            name: Name of the task, such as ``"samples.add"``.
+            entity: The name of the task, such as ``"samples.add"``, or something that has it.
         """
-        return self._stand_ins.task(name)
+        return self._stand_ins.task(entity)
 
-    def stand_in(self, name: str, function: Callable[..., Any]) -> None:
-        """Register a function, sync or async, as the stand-in of a task."""
-        self._stand_ins.add(name, function)
+    def stand_in(self, entity: str | Named, function: Callable[..., Any]) -> None:
+        """Register a function, sync or async, as the stand-in of a task.
+
+        Args:
+            entity: The name of the task, or something that has it: a fetched task, an identifier.
+            function: What to call with the inputs of the task, by name.
+
+        Raises:
+            TypeError: It cannot be called, or one of its annotations names something that cannot be found.
+        """
+        self._stand_ins.add(entity, function)
 
     async def load(self, source: str | Path | Iterable[str]) -> int:
         """Take in what another control plane knew; see :func:`flyte_remote_async.devserver.importer.load_state`.
@@ -264,6 +272,8 @@ class DevServer:
         Returns:
             How many messages were read.
         """
+        from flyte_remote_async.devserver.importer import load_state  # most servers begin with nothing
+
         return await load_state(self._opened(), source)
 
     async def load_objects(self, archive: str | Path) -> int:

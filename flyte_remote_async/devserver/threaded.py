@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
 
     from flyte_remote_async.devserver.faults import Faults
+    from flyte_remote_async.devserver.stand_ins import Named
     from flyte_remote_async.remote import FlyteRemote
 
 __all__ = ["ThreadClock", "ThreadedDevServer"]
@@ -163,13 +164,13 @@ class ThreadedDevServer:
         """Return a client of this server over real gRPC, for the loop that opens it; see :meth:`DevServer.remote`."""
         return self.server.remote(**options)
 
-    def task(self, name: str) -> Callable[[F], F]:
+    def task(self, entity: str | Named) -> Callable[[F], F]:
         """Register a function, sync or async, as the stand-in of a task; a decorator."""
-        return self.server.task(name)
+        return self.server.task(entity)
 
-    def stand_in(self, name: str, function: Callable[..., Any]) -> None:
+    def stand_in(self, entity: str | Named, function: Callable[..., Any]) -> None:
         """Register a function, sync or async, as the stand-in of a task."""
-        self.server.stand_in(name, function)
+        self.server.stand_in(entity, function)
 
     def load(self, source: str | Path | Iterable[str]) -> int:
         """Take in what another control plane knew; see :meth:`DevServer.load`."""

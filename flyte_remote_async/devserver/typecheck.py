@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from flyteidl.core import types_pb2
-from google.protobuf.json_format import MessageToDict
 
 from flyte_remote_async.devserver.json_schemas import schema_covers
 from flyte_remote_async.devserver.prototext import prototext
@@ -192,6 +191,8 @@ def _structure_casts(upstream: types_pb2.LiteralType, downstream: types_pb2.Lite
         return True
     if upstream.metadata == downstream.metadata:
         return True
+    from google.protobuf.json_format import MessageToDict  # seldom needed, and dear to import
+
     return schema_covers(MessageToDict(upstream.metadata), MessageToDict(downstream.metadata))
 
 

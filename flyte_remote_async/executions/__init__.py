@@ -6,13 +6,13 @@ from abc import abstractmethod
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from flyte_remote_async.executions.attempt import FlyteTaskExecution
 from flyte_remote_async.executions.base import RemoteExecutionBase
-from flyte_remote_async.executions.node import FlyteNodeExecution
 from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
 
 if TYPE_CHECKING:
     from flyte_remote_async.entities import FlyteTask, FlyteWorkflow
+    from flyte_remote_async.executions.attempt import FlyteTaskExecution
+    from flyte_remote_async.executions.node import FlyteNodeExecution
     from flyte_remote_async.interface import TypedInterface
     from flyte_remote_async.resolver import LiteralsResolver
 
@@ -29,9 +29,11 @@ __all__ = [
     "timedelta",
 ]
 
-# A program that only watches executions never touches these.
+# A program that only watches executions, and not their nodes, never touches these.
 _LATER = {
+    "FlyteNodeExecution": "executions.node",
     "FlyteTask": "entities",
+    "FlyteTaskExecution": "executions.attempt",
     "FlyteWorkflow": "entities",
     "LiteralsResolver": "resolver",
     "TypedInterface": "interface",

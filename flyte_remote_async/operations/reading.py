@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
+from flyteidl.admin import execution_pb2
 
 from flyte_remote_async.errors import MalformedMessageError
 from flyte_remote_async.transport.methods import (
@@ -18,7 +18,7 @@ from flyte_remote_async.transport.methods import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from flyteidl.admin import signal_pb2
+    from flyteidl.admin import node_execution_pb2, signal_pb2, task_execution_pb2
     from google.protobuf.message import Message
 
     from flyte_remote_async.models.identifiers import NodeExecutionIdentifier, WorkflowExecutionIdentifier
@@ -103,7 +103,10 @@ class Reader:
             filters: Which of them; all without.
             on_full_page: Is called for each page after which another one comes.
         """
-        from flyte_remote_async.policy.filters import filters_text  # a program that reads no tree does without
+        # A program that reads no tree does without.
+        from flyteidl.admin import node_execution_pb2
+
+        from flyte_remote_async.policy.filters import filters_text
 
         request = node_execution_pb2.NodeExecutionListRequest(
             workflow_execution_id=execution_id.to_flyte_idl(),
@@ -128,6 +131,8 @@ class Reader:
         Args:
             id: Which one.
         """
+        from flyteidl.admin import node_execution_pb2  # a program that reads no tree does without
+
         request = node_execution_pb2.NodeExecutionGetRequest(id=id.to_flyte_idl())
         return await self._calls(GET_NODE_EXECUTION, request)
 
@@ -151,6 +156,8 @@ class Reader:
         Args:
             node: Which node.
         """
+        from flyteidl.admin import task_execution_pb2  # a program that reads no tree does without
+
         request = task_execution_pb2.TaskExecutionListRequest(node_execution_id=node.to_flyte_idl(), limit=PAGE)
         request.sort_by.key = "created_at"
         request.sort_by.direction = request.sort_by.ASCENDING

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from flyteidl.admin import execution_pb2
 
-from flyte_remote_async.executions import FlyteNodeExecution, FlyteWorkflowExecution
+from flyte_remote_async.executions import FlyteWorkflowExecution
 from flyte_remote_async.models.identifiers import WorkflowExecutionIdentifier
 from flyte_remote_async.remote.waiting import WaitVerbs
 from flyte_remote_async.transport.target import Target
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from flyte_remote_async.entities import FlyteLaunchPlan, FlyteTask, FlyteWorkflow
-    from flyte_remote_async.executions import FlyteTaskExecution
+    from flyte_remote_async.executions import FlyteNodeExecution, FlyteTaskExecution
     from flyte_remote_async.executions.data import ExecutionData
     from flyte_remote_async.executions.failure import FailureReport
     from flyte_remote_async.executions.timeline import Timeline
@@ -281,6 +281,9 @@ class FlyteRemote(WaitVerbs):
         Raises:
             RPCError: The call did not succeed.
         """
+        # Whoever has a node has loaded its class; a program that watches executions alone does without.
+        from flyte_remote_async.executions.node import FlyteNodeExecution
+
         data = self._open.data
         if isinstance(snapshot, FlyteWorkflowExecution):
             return await data.of_execution(snapshot.to_flyte_idl())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import random
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
@@ -168,6 +167,8 @@ def _patterns(methods: Calls) -> tuple[str, ...]:
     patterns = tuple(method if isinstance(method, str) else method.name for method in given)
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in _NAMES):
+            import difflib  # seldom needed, and dear to import
+
             close = difflib.get_close_matches(pattern, _NAMES, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise ValueError(f"no RPC of Flyte is called {pattern!r}{hint}")

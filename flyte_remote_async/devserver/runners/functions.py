@@ -20,8 +20,6 @@ from flyte_remote_async.devserver.runners.items import item_outputs, stand_in_na
 from flyte_remote_async.devserver.runners.threads import call_in_thread
 from flyte_remote_async.devserver.stand_ins import Interrupted, acting_for
 from flyte_remote_async.errors import LiteralError
-from flyte_remote_async.literals import decode, encode
-from flyte_remote_async.models.types import LiteralType
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -133,6 +131,10 @@ def _call_in_thread(
 
 
 def _arguments(stand_in: StandIn, task: tasks_pb2.TaskTemplate, inputs: literals_pb2.LiteralMap) -> dict[str, Any]:
+    # The codecs cost a tenth of the devserver's start, and those who only echo do without.
+    from flyte_remote_async.literals import decode
+    from flyte_remote_async.models.types import LiteralType
+
     variables = task.interface.inputs.variables
     try:
         return {
@@ -155,6 +157,9 @@ def _outcome(stand_in: StandIn, task: tasks_pb2.TaskTemplate, value: Any) -> Out
 
 
 def _outputs(stand_in: StandIn, task: tasks_pb2.TaskTemplate, value: Any) -> literals_pb2.LiteralMap:
+    from flyte_remote_async.literals import encode
+    from flyte_remote_async.models.types import LiteralType
+
     variables = task.interface.outputs.variables
     values = _by_name(task.id.name, list(variables), value)
     hint = stand_in.hints.get("return") if len(values) == 1 else None

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from flyteidl.core import types_pb2
 
-from flyte_remote_async.devserver.cron import CronError, check_cron
 from flyte_remote_async.devserver.prototext import prototext
 from flyte_remote_async.devserver.services.refusals import check_notifications
 from flyte_remote_async.errors import InvalidArgumentError
@@ -53,6 +52,8 @@ def _check_schedule(schedule: schedule_pb2.Schedule, expected: interface_pb2.Par
         _check_kickoff(kickoff, expected)
     expression = schedule.cron_expression or schedule.cron_schedule.schedule
     if expression:
+        from flyte_remote_async.devserver.cron import CronError, check_cron  # few launch plans have a schedule
+
         try:
             check_cron(expression)
         except CronError as error:

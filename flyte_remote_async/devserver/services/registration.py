@@ -9,7 +9,6 @@ import anyio.to_thread
 from flyteidl.admin import common_pb2, description_entity_pb2, launch_plan_pb2, task_pb2, workflow_pb2
 from flyteidl.core import compiler_pb2, identifier_pb2
 
-from flyte_remote_async.devserver.compiler import CompileError, compile_task, compile_workflow, requirements
 from flyte_remote_async.devserver.differences import differences
 from flyte_remote_async.devserver.filters import equals
 from flyte_remote_async.devserver.prototext import prototext
@@ -24,7 +23,6 @@ from flyte_remote_async.devserver.services.refusals import (
     missing,
     with_details,
 )
-from flyte_remote_async.devserver.services.task_checks import check_task
 from flyte_remote_async.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
 from flyte_remote_async.transport import methods
 
@@ -37,6 +35,8 @@ __all__ = ["RegistrationService"]
 _MOST_NODES: Final = 100
 _OWN_NODES: Final = 2
 _IDENTICAL: Final = "{} with identical structure already exists"
+
+# The compiler, and what checks tasks, is imported where it is used: many servers register nothing.
 
 
 class RegistrationService:
@@ -56,6 +56,9 @@ class RegistrationService:
 
     async def create_task(self, request: task_pb2.TaskCreateRequest) -> task_pb2.TaskCreateResponse:
         """Serve CreateTask; a version that is taken is refused, with the difference when there is one."""
+        from flyte_remote_async.devserver.compiler import CompileError, compile_task
+        from flyte_remote_async.devserver.services.task_checks import check_task
+
         check_entity(request, "id", identifier_pb2.TASK)
         await check_place(self._store, request.id.project, request.id.domain)
         check_task(request)
@@ -78,6 +81,8 @@ class RegistrationService:
 
     async def create_workflow(self, request: workflow_pb2.WorkflowCreateRequest) -> workflow_pb2.WorkflowCreateResponse:
         """Serve CreateWorkflow: compile it, and refuse a version that is taken as CreateTask does."""
+        from flyte_remote_async.devserver.compiler import CompileError
+
         check_entity(request, "id", identifier_pb2.WORKFLOW)
         await check_place(self._store, request.id.project, request.id.domain)
         if not (request.HasField("spec") and request.spec.HasField("template")):
@@ -100,6 +105,8 @@ class RegistrationService:
         return workflow_pb2.WorkflowCreateResponse()
 
     async def _compile(self, spec: workflow_pb2.WorkflowSpec) -> compiler_pb2.CompiledWorkflowClosure:
+        from flyte_remote_async.devserver.compiler import CompileError, compile_workflow, requirements
+
         try:
             required = requirements(spec.template, spec.sub_workflows)
         except CompileError as error:

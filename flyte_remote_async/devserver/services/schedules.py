@@ -7,7 +7,6 @@ it uses, github.com/robfig/cron/v3. As there, the offset of a cron schedule is k
 from __future__ import annotations
 
 import datetime as dt
-import zoneinfo
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -105,6 +104,8 @@ def _after(expression: str, instant: dt.datetime) -> dt.datetime:
     zone: dt.tzinfo = dt.UTC
     prefix, _, rest = expression.partition(" ")
     if prefix.startswith(_ZONES):
+        import zoneinfo  # few schedules have a zone
+
         zone, expression = zoneinfo.ZoneInfo(prefix.partition("=")[2]), rest.strip()
     fields = expression.replace("?", "*")
     start = instant.astimezone(zone)

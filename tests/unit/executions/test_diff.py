@@ -13,7 +13,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 from flyteidl.admin import workflow_pb2
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flyte_remote_async import FlyteWorkflow, FlyteWorkflowExecution, NodePhase, TaskPhase, WorkflowPhase
@@ -102,13 +102,15 @@ def test_what_both_snapshots_share_and_what_is_only_equal_give_the_same_events(s
 
 
 @given(seed=SEEDS, timed=st.booleans())
+@example(seed=297, timed=False)  # it has failed at the second look
 def test_no_part_goes_back_and_each_event_begins_where_the_last_one_ended(seed: int, *, timed: bool) -> None:
-    last: dict[tuple[Any, ...], Any] = {}
-    for event in between(film(seed, is_timed=timed)):
+    frames = film(seed, is_timed=timed)
+    last: dict[tuple[Any, ...], Any] = {(frames[0].id,): frames[0].phase}
+    for event in between(frames):
         if not isinstance(event, ExecutionPhaseChanged | NodePhaseChanged | AttemptChanged):
             continue
         key = part_of(event)
-        assert event.before == last.get(key, WorkflowPhase.UNDEFINED if len(key) == 1 and not last else None)
+        assert event.before == last.get(key)
         assert event.before is None or not event.before.is_terminal
         last[key] = event.after
 

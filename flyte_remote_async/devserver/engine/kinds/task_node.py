@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from flyteidl.core import identifier_pb2
 
 from flyte_remote_async.devserver.engine.catalog_keys import catalog_key
-from flyte_remote_async.devserver.engine.kinds.dynamic import resume_dynamic, run_dynamic
 from flyte_remote_async.devserver.engine.kinds.task import run_task
 from flyte_remote_async.devserver.engine.shortcuts import cached_outcome
 
@@ -40,10 +39,14 @@ async def _run(
     run: Run, level: Level, node: workflow_pb2.Node, record: NodeRecord, inputs: literals_pb2.LiteralMap
 ) -> Outcome:
     if record.dynamic_before is not None:
+        from flyte_remote_async.devserver.engine.kinds.dynamic import resume_dynamic  # brings the compiler
+
         return await resume_dynamic(run, record, record.dynamic_before)
     outcome = await run_task(run, level, node, record, inputs)
     if outcome.dynamic is None:
         return outcome
+    from flyte_remote_async.devserver.engine.kinds.dynamic import run_dynamic  # brings the compiler
+
     task = level.program.task(node.task_node.reference_id)
     return await run_dynamic(run, record, task, outcome.dynamic)
 
