@@ -59,6 +59,7 @@ def routes(context: Context) -> list[Route]:
         Route("/", _to_page),
         Route("/console", _to_page),
         Route("/console/", _file(_STATIC / "index.html")),
+        Route("/favicon.ico", _file(_STATIC / "icon.svg")),  # browsers ask for it beside a log
         Route("/console/projects/{project}/domains/{domain}/executions/{execution}", _to_execution),
         Route("/console/api/places", _asked(page.places)),
         Route("/console/api/executions", _asked(page.executions)),
