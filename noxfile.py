@@ -15,13 +15,14 @@ nox.options.error_on_missing_interpreters = False  # what a machine does not hav
 nox.options.sessions = ["lint", "docs", "build", "bench", "flytekit", "browser", "tests", "lowest"]
 
 ROOT = Path(__file__).parent
+BRIEF = {"HYPOTHESIS_PROFILE": "brief"}  # README's command has searched at length
 
 
 @nox.session(python=["3.12", "3.13"])
 def tests(session: nox.Session) -> None:
     """Run the tests on the Pythons that README's command did not use."""
     session.install("-e", ".[test]")
-    session.run("pytest", "-q", "-n", "2", *session.posargs)
+    session.run("pytest", "-q", "-n", "2", *session.posargs, env=BRIEF)
 
 
 @nox.session(python="3.11")
@@ -33,7 +34,7 @@ def lowest(session: nox.Session) -> None:
         "googleapis-common-protos==1.68.0",  # flyteidl brings it, and newer ones would lift protobuf
         env={"VIRTUAL_ENV": session.virtualenv.location},
     )
-    session.run("pytest", "-q", "-n", "2", *session.posargs)
+    session.run("pytest", "-q", "-n", "2", *session.posargs, env=BRIEF)
 
 
 @nox.session
@@ -97,10 +98,7 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def flytekit(session: nox.Session) -> None:
     """Let flytekit's own client, in an environment of its own, register and run workflows on the devserver."""
-    theirs = Path(session.create_tmp()) / "flytekit"
-    session.run("python", "-m", "venv", str(theirs))
-    python = str(theirs / "bin" / "python")
-    session.run(python, "-m", "pip", "install", "-q", "flytekit==1.16.31", "pandas", "pyarrow", external=True)
+    python = _flytekit(session, "pandas", "pyarrow")
     session.install("-e", ".[test]")
     session.run("pytest", "-q", "tests/flytekit_client", *session.posargs, env={"FLYTEKIT_PYTHON": python})
 

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 # Cold imports and a busy machine make single examples slow; what a test may take is limited by pytest-timeout.
 hypothesis.settings.register_profile("local", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
-hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+# Where the whole search has run on another Python.
+hypothesis.settings.register_profile("brief", deadline=None, derandomize=True, print_blob=True, max_examples=15)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "local"))
 
 
 @pytest.fixture

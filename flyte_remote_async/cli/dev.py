@@ -28,7 +28,9 @@ admin:
   endpoint: dns:///{endpoint}
   insecure: true
 """
-_STORAGE: Final = """\
+_HTTP: Final = """\
+console:
+  endpoint: {url}
 storage:
   connection:
     endpoint: {url}
@@ -97,7 +99,7 @@ async def _get_ready(dev: DevServer, arguments: argparse.Namespace) -> None:
     print(f"state: {arguments.state or 'in memory, and gone when this stops'}")
     if arguments.source:
         print(f"read {read} messages from {arguments.source}")
-    print("\n" + _CONFIG.format(endpoint=endpoint) + (_STORAGE.format(url=url) if url else ""), flush=True)
+    print("\n" + _CONFIG.format(endpoint=endpoint) + (_HTTP.format(url=url) if url else ""), flush=True)
 
 
 def _http_url(dev: DevServer) -> str | None:

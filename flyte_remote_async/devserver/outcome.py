@@ -57,7 +57,7 @@ def user_failure(code: str, message: str, at: dt.datetime | None = None, *, reco
         at: When the code failed, where known.
         recoverable: Whether another attempt may be made.
     """
-    error = execution_pb2.ExecutionError(code=code, message=message, kind=USER)
+    error = execution_pb2.ExecutionError(code=code, message=_writable(message), kind=USER)
     if at is not None:
         error.timestamp.FromDatetime(at)
     return Outcome(error=error, recoverable=recoverable)
@@ -71,10 +71,15 @@ def system_failure(code: str, message: str, *, recoverable: bool = False) -> Out
         message: What happened.
         recoverable: Whether another attempt may be made.
     """
-    error = execution_pb2.ExecutionError(code=code, message=message, kind=SYSTEM)
+    error = execution_pb2.ExecutionError(code=code, message=_writable(message), kind=SYSTEM)
     return Outcome(error=error, recoverable=recoverable)
 
 
 def aborted_node(reason: str) -> execution_pb2.ExecutionError:
     """Return the error of a node that was aborted."""
     return execution_pb2.ExecutionError(code="NodeAborted", message=reason)
+
+
+def _writable(text: str) -> str:
+    # A file name that is not UTF-8 comes into the words of an OSError as lone surrogates, which protobuf refuses.
+    return text.encode(errors="backslashreplace").decode()

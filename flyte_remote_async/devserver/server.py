@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import Counter
 from pathlib import Path
@@ -22,7 +23,7 @@ from flyte_remote_async.devserver.runners.functions import FunctionRunner
 from flyte_remote_async.devserver.services.limits import READ_LIMIT
 from flyte_remote_async.devserver.stand_ins import StandIns
 from flyte_remote_async.devserver.store import Store
-from flyte_remote_async.errors import ClosedError
+from flyte_remote_async.errors import ClosedError, MissingExtraError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -244,6 +245,8 @@ class DevServer:
         # What a stand-in writes lies on this machine.
         usual: dict[str, Any] = {"insecure": True, "project": _PROJECT, "domain": "development"}
         usual["storage"] = StorageConfig(local=True)
+        with contextlib.suppress(MissingExtraError):
+            usual["console_endpoint"] = f"http://{self.http_endpoint}"
         return FlyteRemote.connect(self.endpoint, **(usual | options))
 
     def task(self, entity: str | Named) -> Callable[[F], F]:

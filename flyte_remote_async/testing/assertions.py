@@ -117,5 +117,8 @@ async def wait_for_phase(
                 break
             await anyio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
-    when = "it has ended" if execution.is_done else f"{timeout:g} s have passed"
+    when = f"{timeout:g} s have passed"
+    if execution.is_done:
+        error = execution.error
+        when = f"it has ended: [{error.code}] {error.message}" if error else "it has ended"
     raise AssertionError(f"{execution.id} is {execution.phase.name} and not {phase.name}, and {when}")

@@ -125,3 +125,28 @@ def test_a_remote_that_is_not_open_has_loaded_no_backend() -> None:
     loaded = run(f"import sys, flyte_remote_async\n{connect}\nprint(*sys.modules)").split()
     assert "grpc" not in loaded
     assert "grpclib" not in loaded
+
+
+def test_watching_loads_no_nodes() -> None:
+    loaded = run("import sys, flyte_remote_async\nprint(*sys.modules)").split()
+    assert "flyte_remote_async.executions.workflow" in loaded
+    assert {"flyte_remote_async.executions.node", "flyteidl.admin.node_execution_pb2"}.isdisjoint(loaded)
+
+
+DEVSERVER = """
+import asyncio, sys
+from flyte_remote_async.devserver import DevServer
+async def main():
+    async with DevServer():
+        print(*sys.modules)
+asyncio.run(main())
+"""
+
+
+def test_a_devserver_that_was_asked_nothing_has_loaded_neither_compiler_nor_codecs_nor_http() -> None:
+    loaded = run(DEVSERVER).split()
+    assert "flyte_remote_async.devserver.engine.core" in loaded
+    unwanted = {
+        f"flyte_remote_async.{name}" for name in ("devserver.compiler", "literals.registry", "devserver.importer")
+    }
+    assert (unwanted | {"starlette", "uvicorn", "croniter", "rich", "decimal"}).isdisjoint(loaded)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 from flyteidl.core import catalog_pb2, identifier_pb2, literals_pb2
-from google.protobuf.json_format import MessageToDict
 
 from flyte_remote_async.devserver.engine.types import bare_type
 
@@ -107,6 +106,8 @@ def _hashed(literal: literals_pb2.Literal) -> literals_pb2.Literal:
 
 
 def _json(message: Message) -> Any:
+    from google.protobuf.json_format import MessageToDict  # seldom needed, and dear to import
+
     return MessageToDict(message)
 
 

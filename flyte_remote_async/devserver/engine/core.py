@@ -24,7 +24,7 @@ from flyte_remote_async.devserver.engine.recorder import Recorder
 from flyte_remote_async.devserver.engine.run import Level, Run
 from flyte_remote_async.devserver.engine.settings import Settings
 from flyte_remote_async.devserver.outcome import Outcome, system_failure
-from flyte_remote_async.errors import ClosedError
+from flyte_remote_async.errors import ClosedError, ResourceExhaustedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -181,8 +181,14 @@ class Engine:
             outcome = await self._run(recorder, execution, inputs)
             await recorder.end_execution(outcome)
         except Exception as error:  # noqa: BLE001 - a fault in here must not take the server down
-            _LOG.exception("the engine failed in execution %s", execution.id.name)
-            await self._fail(recorder, _root_cause(error))
+            cause = _root_cause(error)
+            if isinstance(cause, ResourceExhaustedError):
+                _LOG.error("execution %s cannot go on: %s", execution.id.name, cause.details)
+                await self._fail(recorder, "StateNotWritten", cause.details)
+            else:
+                _LOG.exception("the engine failed in execution %s", execution.id.name)
+                message = f"the devserver's engine failed: {type(cause).__name__}: {cause}"
+                await self._fail(recorder, "EngineError", message)
 
     async def _run(
         self, recorder: Recorder, execution: execution_pb2.Execution, given: literals_pb2.LiteralMap
@@ -212,12 +218,13 @@ class Engine:
             return _missing("workflow", launch_plan.spec.workflow_id)
         return _Work(found, effective_inputs(launch_plan, given), launch_plan)
 
-    async def _fail(self, recorder: Recorder, error: BaseException) -> None:
+    async def _fail(self, recorder: Recorder, code: str, message: str) -> None:
         """Write an execution as failed by the engine itself."""
-        message = f"the devserver's engine failed: {type(error).__name__}: {error}"
         try:
             await recorder.abort_inside("", message)
-            await recorder.end_execution(system_failure("EngineError", message))
+            await recorder.end_execution(system_failure(code, message))
+        except ResourceExhaustedError:
+            _LOG.error("execution %s cannot be written as failed: the disk is full", recorder.execution_id.name)
         except Exception:  # noqa: BLE001 - the last place that can report it
             _LOG.exception("execution %s cannot be written as failed", recorder.execution_id.name)
 

@@ -196,16 +196,23 @@ def _by_name(task: str, names: list[str], value: Any) -> Mapping[str, Any]:
 
 def _raised(error: BaseException, now: dt.datetime) -> Outcome:
     if isinstance(error, Interrupted):
-        return system_failure("Interrupted", str(error), recoverable=True)
+        return system_failure("Interrupted", _said(error), recoverable=True)
     recoverable = any(cls.__name__ == "FlyteRecoverableException" for cls in type(error).__mro__)
     trace = "".join(traceback.format_exception(type(error), error, _without_ours(error.__traceback__)))
     message = (
         f"Trace:\n\n{textwrap.indent(trace, _INDENT)}\nMessage:\n\n"
-        f"{textwrap.indent(f'{type(error).__name__}: {error}', _INDENT)}"
+        f"{textwrap.indent(f'{type(error).__name__}: {_said(error)}', _INDENT)}"
     )
     return user_failure(
         "USER:Recoverable" if recoverable else "USER:RuntimeError", message, now, recoverable=recoverable
     )
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - a user's exception may be broken itself
+        return "<exception str() failed>"  # in the words of Python's own traces
 
 
 def _without_ours(trace: TracebackType | None) -> TracebackType | None:

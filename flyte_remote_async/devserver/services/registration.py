@@ -9,7 +9,6 @@ import anyio.to_thread
 from flyteidl.admin import common_pb2, description_entity_pb2, launch_plan_pb2, task_pb2, workflow_pb2
 from flyteidl.core import compiler_pb2, identifier_pb2
 
-from flyte_remote_async.devserver.differences import differences
 from flyte_remote_async.devserver.filters import equals
 from flyte_remote_async.devserver.prototext import prototext
 from flyte_remote_async.devserver.services.entities import no_entity
@@ -36,7 +35,7 @@ _MOST_NODES: Final = 100
 _OWN_NODES: Final = 2
 _IDENTICAL: Final = "{} with identical structure already exists"
 
-# The compiler, and what checks tasks, is imported where it is used: many servers register nothing.
+# The compiler, what checks tasks, and what compares are imported where they are used: many servers register nothing.
 
 
 class RegistrationService:
@@ -203,6 +202,8 @@ class RegistrationService:
 
 
 def _different(kind: str, name: str, old: Any, new: Any) -> str:
+    from flyte_remote_async.devserver.differences import differences
+
     intro = f"{name} {kind} with different structure already exists. (Please register a new version of the {kind}):\n"
     return differences(intro, old, new)
 

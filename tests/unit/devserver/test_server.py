@@ -160,3 +160,9 @@ def test_messages_are_printed_as_go_does() -> None:
     assert prototext(message) == (
         'spec:{metadata:{mode:99}} inputs:{literals:{key:"f" value:{scalar:{primitive:{float_value:2}}}}}'
     )
+
+
+async def test_the_addresses_of_executions_are_those_of_its_page() -> None:
+    async with DevServer() as dev, dev.remote() as remote:
+        url = remote.execution("e1").execution_url
+        assert url == f"http://{dev.http_endpoint}/console/projects/flytesnacks/domains/development/executions/e1"

@@ -54,6 +54,29 @@ asyncio.run(main())
 """
 
 
+FILLS_THE_DISK_AS_IT_RUNS = """\
+import anyio, resource, sys
+from flyte_remote_async.devserver import DevServer
+async def main():
+    async with DevServer(state=sys.argv[1]) as dev, dev.remote() as remote:
+        await dev.load(sys.argv[2])
+        begun, free = anyio.Event(), anyio.Event()
+        @dev.task("more.big")
+        async def big(n: int) -> list[str]:
+            begun.set()
+            await free.wait()
+            return ["x" * 1000] * n
+        execution = await remote.execute(await remote.fetch_launch_plan("more.large"), inputs={"n": 4000})
+        await begun.wait()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, -1))
+        free.set()
+        execution = await execution.wait(timeout=20, sync_nodes=False)
+        print(execution.phase.name, execution.error.code, execution.error.message)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1))
+anyio.run(main)
+"""
+
+
 def recorded() -> str:
     return str(DIRECTORY / "state.jsonl.gz")
 
@@ -87,6 +110,13 @@ async def test_a_full_disk_refuses_writes_and_reads_go_on(tmp_path: Path) -> Non
     async with DevServer(state=path) as dev:
         await dev.load(recorded())
     assert await executions(path) == 36
+
+
+async def test_what_cannot_be_written_fails_its_execution_with_the_reason(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FILLS_THE_DISK_AS_IT_RUNS, str(tmp_path / "state.db"), recorded()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: ASYNC221 - nothing else runs
+    assert done.stdout.startswith("FAILED StateNotWritten the devserver cannot write its state: "), done.stderr
+    assert "Traceback" not in done.stderr
 
 
 async def test_a_damaged_file_is_refused_and_left_alone(tmp_path: Path) -> None:

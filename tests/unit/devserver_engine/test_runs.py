@@ -138,6 +138,33 @@ async def test_a_nodes_own_retries_come_before_the_tasks(rig: Rig) -> None:
     assert error.message.startswith("[2/2] currentAttempt done. Last Error: USER::Trace:")
 
 
+class Broken(Exception):  # noqa: N818 - as users call them
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (FileNotFoundError("no file \udcff"), r"FileNotFoundError: no file \udcff"),
+        (Broken(), "<exception str() failed>"),
+    ],
+)
+async def test_an_exception_that_cannot_be_written_fails_its_node_alone(rig: Rig, error: Exception, said: str) -> None:
+    @rig.stand_ins.task("t.boom")
+    def raise_it(a: int) -> int:
+        raise error
+
+    work = made([task_node("n0", BOOM, a=1), task_node("n1", ADD, a=1, b=2)], [BOOM, ADD])
+    work.workflow.closure.compiled_workflow.primary.template.metadata.on_failure = (
+        workflow_pb2.WorkflowMetadata.FAIL_AFTER_EXECUTABLE_NODES_COMPLETE
+    )
+    written = await rig.run_made(work)
+    assert attempts(written) == {("n0", 0): "FAILED", ("n1", 0): "SUCCEEDED"}
+    failed = written.nodes["n0"].closure.error
+    assert (failed.code, failed.message.endswith(said)) == ("USER:RuntimeError", True)
+
+
 async def test_independent_nodes_run_at_the_same_time(rig: Rig) -> None:
     together, together_now = 0, anyio.Event()
 
