@@ -9,6 +9,7 @@ import importlib.util
 import os
 import shutil
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +23,17 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
 
     from tests.support.browsing import Opening
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests of this folder where there is no browser."""
+    missing = _missing()
+    if not missing or os.environ.get("REQUIRE_BROWSER"):
+        return
+    reason = f"{missing}: `nox -s browser` brings what is needed and runs these tests"
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.skip(reason))
 
 
 @pytest.fixture
@@ -44,10 +56,7 @@ def _chromium() -> str | None:
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
     """Run a browser."""
-    missing = _missing()
-    if missing and not os.environ.get("REQUIRE_BROWSER"):
-        pytest.skip(f"{missing}: `nox -s browser` brings what is needed and runs these tests")
-    assert not missing, missing
+    assert not _missing(), _missing()
     from playwright.async_api import async_playwright
 
     async with async_playwright() as playwright:
