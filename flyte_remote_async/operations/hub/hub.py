@@ -1,7 +1,7 @@
 """The hub of a remote: asks what its schedule says, and tells those who wait.
 
-It is one task, which is there while somebody waits. Nobody who waits has a task, a timer or a request of his own, and
-whoever goes takes nothing along that another one needs.
+It is one task, which is there while somebody waits, and until the last question is answered. Nobody who waits has a
+task, a timer or a request of his own, and whoever goes takes nothing along that another one needs.
 """
 
 from __future__ import annotations
@@ -14,22 +14,28 @@ from typing import TYPE_CHECKING, Final
 import anyio
 import anyio.lowlevel
 
-from flyte_remote_async.errors import ClientStateError, ClosedError, FlyteRemoteError, WaitFailedError
+from flyte_remote_async.errors import (
+    ClientStateError,
+    ClosedError,
+    FlyteRemoteError,
+    RPCCancelledError,
+    WaitFailedError,
+)
 from flyte_remote_async.operations.hub.asks import ask_list, ask_one
 from flyte_remote_async.operations.tasks import task_group
 from flyte_remote_async.policy.filters import can_be_value
-from flyte_remote_async.policy.hub.answers import answered, expired, failed, read, unread
+from flyte_remote_async.policy.hub.answers import answered, dropped, expired, failed, read, unread
 from flyte_remote_async.policy.hub.schedule import Schedule
 from flyte_remote_async.policy.hub.values import Cut, Ended, Failed, Kind, Moved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Iterable
 
     from anyio.abc import TaskGroup
 
     from flyte_remote_async.operations.hub.inbox import Receiver
     from flyte_remote_async.operations.session import Session
-    from flyte_remote_async.policy.hub.values import Ask, Outcome, Subject, Ticket
+    from flyte_remote_async.policy.hub.values import Ask, Outcome, Row, Subject, Ticket
 
 __all__ = ["Hub"]
 
@@ -51,12 +57,13 @@ class Hub:
         self._session = session
         self._task: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
+        self._changed = asyncio.Event()
+        self._polls = 0
         self._end_readers = 0
         self._begin()
 
     def _begin(self) -> None:
         self.schedule = Schedule(random.random, polls_per_second=self._session.config.max_polls_per_second)
-        self._changed = asyncio.Event()
         self._ends: deque[Subject] = deque()
 
     @property
@@ -77,6 +84,7 @@ class Hub:
             ClientStateError: The remote is closed, or this is another loop or process.
         """
         _ = self._session.transport.check("wait")
+        self._see_to_task()
         ticket.owner = receiver
         self.schedule.join(ticket, self.now, is_listable=can_be_value(ticket.id.name))
         subject = self.schedule.subjects[ticket.id]
@@ -87,16 +95,17 @@ class Hub:
     def leave(self, ticket: Ticket) -> None:
         """Let go of one who waits no more; one who has left is fine."""
         self.schedule.leave(ticket)
-        self._stop_if_idle()
+        self._changed.set()
 
     def rest(self, ticket: Ticket) -> None:
         """Look no more for one who waits, until :meth:`look`."""
         self.schedule.rest(ticket)
-        self._stop_if_idle()
+        self._changed.set()
 
     def look(self, ticket: Ticket, pause: float) -> None:
         """Look again for one who rested, after a pause in seconds at most."""
         _ = self._session.transport.check("watch")
+        self._see_to_task()
         self.schedule.wake(ticket, self.now, pause)
         self._wake_up()
 
@@ -104,42 +113,47 @@ class Hub:
         """Let everyone know that the remote is closed; the supervisor ends the task."""
         self._fail(ClosedError("the remote was closed while an execution was waited for: open a new one"))
 
+    # --- the task -----------------------------------------------------------------------------------------------
+
     def _wake_up(self) -> None:
         self._changed.set()
         if self._task is None:
-            # Reads that went with the task before.
-            self._ends.extend(
-                subject
-                for subject in self.schedule.subjects.values()
-                if subject.end is not None and not subject.is_settled and subject not in self._ends
-            )
+            self._polls = self._end_readers = 0
             self._task = self._session.supervisor.start(self._run(), "flyte_remote_async hub")
+            self._task.add_done_callback(self._ended)
 
-    def _stop_if_idle(self) -> None:
-        if self.schedule.is_idle and self._task is not None:
-            self._task.cancel()
-            self._task = None
-
-    # --- the task -----------------------------------------------------------------------------------------------
+    def _see_to_task(self) -> None:
+        # It may have ended a moment ago, before its callback could run.
+        if self._task is not None and self._task.done():
+            self._ended(self._task)
 
     async def _run(self) -> None:
-        try:
-            async with task_group() as group:
-                while True:
-                    await self._turn(group)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to those who wait
-            failure = WaitFailedError(
-                f"the hub that waits for executions broke, which is a bug: {type(error).__name__}: {error}; "
-                "the executions go on, and can be waited for again"
-            )
-            failure.__cause__ = error
+        async with task_group() as group:
+            # What was asked is answered, or fails by its own deadline: whoever goes does not cancel it, since another
+            # one may rest who needs the answer.
+            while self._polls or self._end_readers or self._ends or not self.schedule.is_idle:
+                await self._turn(group)
+            # Here, so that whoever comes from now on begins anew.
             self._task = None
-            self._fail(failure)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Tell those who wait when the task ended by anything but itself; that belongs to them."""
+        if self._task is not task:
+            return
+        self._task = None
+        error = asyncio.CancelledError("something cancelled its task") if task.cancelled() else task.exception()
+        failure = WaitFailedError(
+            f"the hub that waits for executions broke, which is a bug: {type(error).__name__}: {error}; "
+            "the executions go on, and can be waited for again"
+        )
+        failure.__cause__ = error
+        self._fail(failure)
 
     async def _turn(self, group: TaskGroup) -> None:
         """Do what is due, and wait until something is."""
         self._changed.clear()
         for ask in self.schedule.take(self.now):
+            self._polls += 1
             group.start_soon(self._poll, ask)
         await self._tell(expired(self.schedule, self.now))
         for _ in range(min(len(self._ends), _END_READS - self._end_readers)):
@@ -151,17 +165,25 @@ class Hub:
     async def _poll(self, ask: Ask) -> None:
         schedule = self.schedule
         try:
-            if ask.kind is Kind.ONE:
-                rows = await ask_one(self._session, ask.subjects[0].id)
+            try:
+                rows = await _not_cancelled(self._rows(ask))
+            except ClientStateError as error:
+                self._fail(error)
+            except FlyteRemoteError as error:
+                await self._tell(failed(schedule, self.now, ask, error))
             else:
-                rows = await ask_list(self._session, ask, schedule.on_server(ask.since))
-        except ClientStateError as error:
-            self._fail(error)
-        except FlyteRemoteError as error:
-            await self._tell(failed(schedule, self.now, ask, error))
-        else:
-            await self._tell(answered(schedule, self.now, ask, rows))
-        self._changed.set()
+                await self._tell(answered(schedule, self.now, ask, rows))
+        except BaseException:
+            dropped(schedule, self.now, ask)
+            raise
+        finally:
+            self._polls -= 1
+            self._changed.set()
+
+    async def _rows(self, ask: Ask) -> dict[str, Row]:
+        if ask.kind is Kind.ONE:
+            return await ask_one(self._session, ask.subjects[0].id)
+        return await ask_list(self._session, ask, self.schedule.on_server(ask.since))
 
     async def _tell(self, outcomes: Iterable[Outcome]) -> None:
         for count, outcome in enumerate(outcomes, 1):
@@ -181,7 +203,7 @@ class Hub:
         self._begin()
         for ticket in tickets:
             ticket.owner.put(Failed(ticket, error))
-        self._stop_if_idle()
+        self._changed.set()
 
     # --- the read of what has ended -----------------------------------------------------------------------------
 
@@ -195,14 +217,26 @@ class Hub:
                         await anyio.sleep(self.schedule.pause_after(subject.failures))
         finally:
             self._end_readers -= 1
+            self._changed.set()
 
     async def _read_end(self, subject: Subject) -> Iterable[Outcome]:
         try:
             async with self._session.reads:
-                rows = await ask_one(self._session, subject.id)
+                rows = await _not_cancelled(ask_one(self._session, subject.id))
         except ClientStateError as error:
             self._fail(error)
             return ()
         except FlyteRemoteError as error:
             return unread(subject, error)
         return read(subject, rows[subject.id.name])
+
+
+async def _not_cancelled(call: Awaitable[dict[str, Row]]) -> dict[str, Row]:
+    """Return what a call returns; a cancellation that nobody asked this task for is a failure of the call."""
+    task = asyncio.current_task()
+    try:
+        return await call
+    except asyncio.CancelledError as error:
+        if task is None or task.cancelling():
+            raise
+        raise RPCCancelledError("the call was cancelled from below") from error
