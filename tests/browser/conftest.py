@@ -9,7 +9,6 @@ import importlib.util
 import os
 import shutil
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,15 +24,11 @@ if TYPE_CHECKING:
     from tests.support.browsing import Opening
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the tests of this folder where there is no browser."""
+def pytest_pycollect_makemodule() -> None:
+    """Skip the modules of this folder, in one line, where there is no browser."""
     missing = _missing()
-    if not missing or os.environ.get("REQUIRE_BROWSER"):
-        return
-    reason = f"{missing}: `nox -s browser` brings what is needed and runs these tests"
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.skip(reason))
+    if missing and not os.environ.get("REQUIRE_BROWSER"):
+        pytest.skip(f"{missing}: `nox -s browser` brings what is needed and runs these tests")
 
 
 @pytest.fixture

@@ -102,6 +102,21 @@ async def test_logs_are_read_inline(dev: DevServer, open_page: Opening) -> None:
     )
 
 
+async def test_a_log_grows_while_its_attempt_runs(dev: DevServer, open_page: Opening) -> None:
+    assert dev._data is not None
+    log = dev._data.logs.begin("flytesnacks/development/x/n0/0")
+    log.write(b"one\n")
+    url = f"http://{dev.http_endpoint}/logs/flytesnacks/development/x/n0/0"
+    await dev.load(build_execution("x", "RUNNING", nodes=[build_node("n0", "RUNNING", logs=[url])]))
+    page = await open_page(f"{HOME}/x/n0")
+    await expect(page.locator("pre.log")).to_have_text("one\n")
+    await page.locator("pre.log").focus()
+    log.write(b"x" * 70_000 + b"two\n")
+    await expect(page.locator("pre.log")).to_contain_text("the last 65536 characters")
+    await expect(page.locator("pre.log")).to_contain_text("two")
+    await expect(page.locator("pre.log")).to_be_focused()
+
+
 async def test_a_long_value_is_cut_and_can_be_had_whole(dev: DevServer, open_page: Opening) -> None:
     await dev.load(build_execution("x", outputs={"o0": "x" * 5000}))
     page = await open_page(f"{HOME}/x")
