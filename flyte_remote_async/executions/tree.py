@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["Branch", "Part", "flatten", "fold", "rebuild"]
+__all__ = ["Branch", "Part", "flatten", "fold", "has_more_than", "rebuild"]
 
 R = TypeVar("R")
 
@@ -49,6 +49,16 @@ def flatten(root: Part) -> list[tuple[type[Any], tuple[Any, ...], int]]:
         flat.append((type(part), part._record(), len(parts)))
         stack.extend(reversed(parts))
     return flat
+
+
+def has_more_than(root: Branch, count: int) -> bool:
+    """Whether a tree has more than so many parts, its root not counted; no more than that are looked at."""
+    stack, found = [root], 0
+    while stack and found <= count:
+        parts = stack.pop()._parts()
+        found += len(parts)
+        stack.extend(parts)
+    return found > count
 
 
 def rebuild(flat: Sequence[tuple[type[Any], tuple[Any, ...], int]]) -> Any:

@@ -142,6 +142,8 @@ class ExecutionDraft:
             signals=self._signals() if context.wanted.signals else None,
             is_cut=self.is_cut,
         )
+        # What is below knows what is above: both ways round, drafts would stay until all garbage is collected.
+        self.nodes = None
 
     def _signals(self) -> tuple[Signal, ...]:
         if not self.signals:
@@ -215,6 +217,7 @@ class NodeDraft:
         self.snapshot = FlyteNodeExecution.from_flyte_idl(
             self.message, remote=context.remote, below=below, data=self.data
         )
+        self.nodes = self.child = None
 
     def _attempt(self, message: task_execution_pb2.TaskExecution, context: Context) -> FlyteTaskExecution:
         task = context.tasks.get(Identifier.from_flyte_idl(message.id.task_id))

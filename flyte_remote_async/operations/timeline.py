@@ -12,7 +12,7 @@ from flyte_remote_async.errors import MalformedMessageError, RPCError
 from flyte_remote_async.executions.spans import is_whole, span_of_message, timeline_of
 from flyte_remote_async.executions.timeline import Timeline, TimelineSource
 from flyte_remote_async.models.phases import WorkflowPhase
-from flyte_remote_async.operations.sync import Look
+from flyte_remote_async.operations.look import Look
 from flyte_remote_async.policy.sync_plan import Coverage
 from flyte_remote_async.transport.methods import GET_EXECUTION_METRICS
 

@@ -15,7 +15,7 @@ from flyte_remote_async.errors import DeadlineExceededError, NotFoundError, RPCE
 from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
 from flyte_remote_async.models.message import parse
 from flyte_remote_async.operations.hub.asks import seconds
-from flyte_remote_async.operations.sync import Look
+from flyte_remote_async.operations.look import Look
 from flyte_remote_async.policy.backoff import Backoff
 from flyte_remote_async.policy.hub.schedule import GRACE
 from flyte_remote_async.policy.hub.values import Ended, Failed, Moved, Ticket

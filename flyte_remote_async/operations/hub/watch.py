@@ -13,7 +13,7 @@ from flyte_remote_async.errors import RPCError
 from flyte_remote_async.executions.diff import diff_in_turns
 from flyte_remote_async.operations.hub.finish import ticket_for
 from flyte_remote_async.operations.hub.inbox import Inbox
-from flyte_remote_async.operations.sync import Look
+from flyte_remote_async.operations.look import Look
 from flyte_remote_async.policy.backoff import Backoff
 from flyte_remote_async.policy.hub.values import Ended, Moved
 from flyte_remote_async.policy.retry import is_passing
