@@ -19,7 +19,6 @@ from flyte_remote_async.errors import (
     ClientStateError,
     ClosedError,
     FlyteRemoteError,
-    RPCCancelledError,
     WaitFailedError,
 )
 from flyte_remote_async.operations.hub.asks import ask_list, ask_one
@@ -30,7 +29,7 @@ from flyte_remote_async.policy.hub.schedule import Schedule
 from flyte_remote_async.policy.hub.values import Cut, Ended, Failed, Kind, Moved
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable
+    from collections.abc import Iterable
 
     from anyio.abc import TaskGroup
 
@@ -173,7 +172,7 @@ class Hub:
         schedule = self.schedule
         try:
             try:
-                rows = await _not_cancelled(self._rows(ask))
+                rows = await self._rows(ask)
             except ClientStateError as error:
                 self._fail(error)
             except FlyteRemoteError as error:
@@ -231,21 +230,10 @@ class Hub:
     async def _read_end(self, subject: Subject) -> Iterable[Outcome]:
         try:
             async with self._session.reads:
-                rows = await _not_cancelled(ask_one(self._session, subject.id))
+                rows = await ask_one(self._session, subject.id)
         except ClientStateError as error:
             self._fail(error)
             return ()
         except FlyteRemoteError as error:
             return unread(subject, error)
         return read(subject, rows[subject.id.name])
-
-
-async def _not_cancelled(call: Awaitable[dict[str, Row]]) -> dict[str, Row]:
-    """Return what a call returns; a cancellation that nobody asked this task for is a failure of the call."""
-    task = asyncio.current_task()
-    try:
-        return await call
-    except asyncio.CancelledError as error:
-        if task is None or task.cancelling():
-            raise
-        raise RPCCancelledError("the call was cancelled from below") from error
