@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import nox
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = False  # what a machine does not have, it cannot test
-nox.options.sessions = ["lint", "docs", "build", "bench", "flytekit", "tests", "lowest"]
+nox.options.sessions = ["lint", "docs", "build", "bench", "flytekit", "browser", "tests", "lowest"]
 
 ROOT = Path(__file__).parent
 BRIEF = {"HYPOTHESIS_PROFILE": "brief"}  # README's command has searched at length
@@ -64,6 +66,18 @@ def build(session: nox.Session) -> None:
         session.chdir(folder)
         session.run("python", "-m", "flyte_remote_async", "demo")
         session.run("flyte-remote", "--help", silent=True)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Test the devserver's page in Debian's Chromium, which is installed where it is missing."""
+    if shutil.which("chromium") is None:
+        if os.geteuid() != 0:
+            session.error("Chromium is missing; as root: apt-get install chromium")
+        session.run("apt-get", "-qq", "update", external=True)
+        session.run("apt-get", "-qq", "install", "-y", "--no-install-recommends", "chromium", external=True)
+    session.install("-e", ".[test,browser]")
+    session.run("pytest", "-q", "-n", "2", "tests/browser", *session.posargs, env={"REQUIRE_BROWSER": "1"})
 
 
 @nox.session

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Flyte", "eventually"]
 
-_NODES_AT_MOST: Final = 90  # a Flyte takes 100 nodes in a workflow by default, and a few are gates
+_NODES_AT_MOST: Final = 100  # in one workflow, by Flyte's default
 _TIMEOUT: Final = 60.0
 _HOUR: Final = 3600
 _PAUSE: Final = 0.05
@@ -74,7 +74,7 @@ class Flyte:
         """Register a workflow of echo nodes, in subworkflows where they are many, and of gates one after another."""
         name = f"bench.tree_{tasks}_{gates}"
         echo = await self._register_echo()
-        if tasks <= _NODES_AT_MOST + 10:
+        if tasks + gates <= _NODES_AT_MOST:
             return await self._register(name, [*_echoes(echo, tasks), *_gates(gates)])
         inner = self._template(f"{name}_part", _echoes(echo, _NODES_AT_MOST))
         rest = self._template(f"{name}_rest", _echoes(echo, tasks % _NODES_AT_MOST or _NODES_AT_MOST))

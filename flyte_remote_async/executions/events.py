@@ -50,7 +50,7 @@ class ExecutionPhaseChanged(Event):
 
     Attributes:
         before: The phase at the look before; None for a child execution that was not there.
-        after: The phase now.
+        after: The phase now; the same as before where the end was known when the watch began.
         execution: The snapshot of the execution that changed; for the one that is watched it is ``snapshot``.
     """
 

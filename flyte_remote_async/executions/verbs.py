@@ -111,7 +111,8 @@ class ExecutionVerbs(RemoteExecutionBase[execution_pb2.Execution]):
     ) -> AsyncGenerator[Event]:
         """Yield what happens to the execution and to all that is below it, until it has ended.
 
-        What differs from this snapshot comes first; one that shows the end has nothing to tell. A phase that the
+        What differs from this snapshot comes first. One that shows the end gives what was not read yet, and the end
+        again, with the same phase before and after it. A phase that the
         execution or a part of it has left is never told again, and the last event is the end of the execution. It looks
         when the next event is wanted and none is left: who reads slowly gets what differs from what he saw last,
         without what came and went between.
@@ -177,7 +178,8 @@ class ExecutionVerbs(RemoteExecutionBase[execution_pb2.Execution]):
         """Return why the execution failed, timed out or was aborted; None for one that succeeded.
 
         Only what is on the way to the first failure is read: the levels of nodes that failed, and the attempts of the
-        node that failed first.
+        node that failed first. What this snapshot has of them is not read again; it does not keep what is read here,
+        so sync it with its nodes before asking more than once.
 
         Raises:
             ExecutionNotDoneError: It has not ended yet.

@@ -11,8 +11,8 @@ from attrs.validators import ge, gt, le
 
 __all__ = ["Pace", "RateWindow"]
 
-# Finer ticks than this share less and notice little sooner.
-_FINEST_TICK: Final = 0.25
+# Finer ticks than this share less and notice little sooner. The shortest pauses that adapt still have theirs.
+_FINEST_TICK: Final = 0.125
 
 
 @attrs.frozen(kw_only=True)

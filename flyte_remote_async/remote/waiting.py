@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, overload
 
 from flyte_remote_async.errors import FlyteRemoteError
 from flyte_remote_async.remote.connection import Connection
@@ -62,6 +62,17 @@ class WaitVerbs(Connection):
         *,
         return_exceptions: Literal[True],
     ) -> list[FlyteWorkflowExecution | FlyteRemoteError]: ...
+
+    @overload
+    async def wait_all(
+        self,
+        executions: Iterable[FlyteWorkflowExecution],
+        timeout: Seconds | None = None,
+        poll_interval: Seconds | None = None,
+        sync_nodes: bool = True,
+        *,
+        return_exceptions: bool,
+    ) -> Sequence[FlyteWorkflowExecution | FlyteRemoteError]: ...
 
     async def wait_all(
         self,
@@ -128,6 +139,17 @@ class WaitVerbs(Connection):
         sync_nodes: bool = True,
         *,
         return_exceptions: Literal[True],
+    ) -> AsyncGenerator[FlyteWorkflowExecution | FlyteRemoteError]: ...
+
+    @overload
+    def as_completed(
+        self,
+        executions: Iterable[FlyteWorkflowExecution],
+        timeout: Seconds | None = None,
+        poll_interval: Seconds | None = None,
+        sync_nodes: bool = True,
+        *,
+        return_exceptions: bool,
     ) -> AsyncGenerator[FlyteWorkflowExecution | FlyteRemoteError]: ...
 
     async def as_completed(
@@ -200,9 +222,12 @@ class WaitVerbs(Connection):
         )
 
 
-def _seconds(name: str, value: Seconds | None, *, above: bool = False) -> float | None:
+def _seconds(name: str, value: Any, *, above: bool = False) -> float | None:
     if value is None:
         return None
+    if isinstance(value, (str, bytes)):
+        reason = f"{name} is a number of seconds or a timedelta, not {value!r}"
+        raise TypeError(reason)
     seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
     if not 0 <= seconds < math.inf or (above and seconds == 0):
         least = "above 0" if above else "of 0 or more"

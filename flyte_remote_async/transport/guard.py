@@ -7,7 +7,13 @@ import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from flyte_remote_async.errors import ClosedError, ForkedProcessError, UnsupportedLoopError, WrongLoopError
+from flyte_remote_async.errors import (
+    ClosedError,
+    ForkedProcessError,
+    RPCCancelledError,
+    UnsupportedLoopError,
+    WrongLoopError,
+)
 from flyte_remote_async.transport.status import too_large
 
 if TYPE_CHECKING:
@@ -66,9 +72,12 @@ class Guard:
         self._calls.add(call)
         try:
             return await self._inner.unary(method, request, timeout=timeout, metadata=metadata)
-        except BaseException:
+        except BaseException as error:
             if call.is_cut and task.uncancel() <= call.cancelling:
                 raise self._closed_under(method.name) from None
+            if isinstance(error, asyncio.CancelledError) and not task.cancelling():
+                # Nobody cancelled this task: passed on, it would end a task of a group without a word.
+                raise self._cancelled_below(method) from error
             raise
         finally:
             self._calls.discard(call)
@@ -108,6 +117,11 @@ class Guard:
 
     def _closed_under(self, name: str) -> ClosedError:
         return ClosedError(f"{name}: the remote for {self._endpoint} was closed while the call was in flight")
+
+    def _cancelled_below(self, method: Method[Any, Any]) -> RPCCancelledError:
+        return RPCCancelledError(
+            "the call was cancelled, and not by its caller", method=method.name, endpoint=self._endpoint
+        )
 
     def _too_large(self, method: Method[Any, Any], size: int) -> Exception:
         limit = self._max_request_bytes

@@ -12,7 +12,7 @@ import attrs
 from flyteidl.admin import execution_pb2
 
 from flyte_remote_async.models.identifiers import WorkflowExecutionIdentifier
-from flyte_remote_async.policy.hub.answers import answered, expired, failed, read
+from flyte_remote_async.policy.hub.answers import answered, dropped, expired, failed, read
 from flyte_remote_async.policy.hub.schedule import Schedule
 from flyte_remote_async.policy.hub.values import Cut, Failed, Kind, Moved, Row, Ticket
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from flyte_remote_async.errors import FlyteRemoteError
     from flyte_remote_async.policy.hub.values import Ask, Outcome
 
-__all__ = ["RUNNING", "SUCCEEDED", "Life", "World", "id_of"]
+__all__ = ["RUNNING", "SERVER_AHEAD", "SUCCEEDED", "Life", "World", "id_of"]
 
 QUEUED, RUNNING, SUCCEEDED = 1, 2, 4
 
@@ -37,13 +37,17 @@ def id_of(name: str, project: str = "p") -> WorkflowExecutionIdentifier:
 
 @attrs.define
 class Life:
-    """When an execution does what, on our clock; it is cut when a list shows half of its error."""
+    """When an execution does what, on our clock; it is cut when a list shows half of its error.
+
+    By ``jump`` the clock that its rows are written by is ahead of the others.
+    """
 
     created: float = 0.0
     starts: float = 0.0
     ends: float = math.inf
     is_cut: bool = False
     is_there: bool = True
+    jump: float = 0.0
 
     def row(self, name: str, now: float, *, listed: bool) -> Row:
         """Return what the server shows of it."""
@@ -52,7 +56,7 @@ class Life:
         message: Any = execution_pb2.Execution()
         message.id.name, message.closure.phase = name, phase
         done = phase == SUCCEEDED
-        times = SERVER_AHEAD + self.created, SERVER_AHEAD + moved
+        times = SERVER_AHEAD + self.created, SERVER_AHEAD + self.jump + moved
         return Row(name, phase, done, *times, is_cut=done and listed and self.is_cut, message=message)
 
 
@@ -71,12 +75,13 @@ class World:
         self.lives = lives
         self.latency = latency
         self.fail = fail
-        self.schedule = Schedule(chance, **schedule)
+        self.schedule = Schedule(chance, **({"ahead": SERVER_AHEAD} | schedule))
         self.now = 0.0
         self.asks: list[Ask] = []
+        self._under_way: list[Ask] = []
         self.rows = 0
         self.told: dict[Ticket, list[tuple[float, Outcome]]] = defaultdict(list)
-        self._later: list[tuple[float, int, Callable[[], Iterable[Outcome]]]] = []
+        self._later: list[tuple[float, int, Callable[[], Iterable[Outcome | None]]]] = []
         self._numbers = itertools.count()
 
     # --- those who wait -----------------------------------------------------------------------------------------
@@ -118,13 +123,23 @@ class World:
                 self._tell(heapq.heappop(self._later)[2]())
             for ask in self.schedule.take(self.now):
                 self.asks.append(ask)
+                self._under_way.append(ask)
                 self._push(self.now + self.latency, lambda ask=ask: self._answer(ask))  # type: ignore[misc]
             self._tell(expired(self.schedule, self.now))
 
-    def _push(self, at: float, do: Callable[[], Iterable[Outcome]]) -> None:
+    def drop(self) -> None:
+        """Let the questions that are under way have no answer, as if their tasks were killed."""
+        for ask in self._under_way:
+            dropped(self.schedule, self.now, ask)
+        self._under_way.clear()
+
+    def _push(self, at: float, do: Callable[[], Iterable[Outcome | None]]) -> None:
         heapq.heappush(self._later, (at, next(self._numbers), do))
 
-    def _answer(self, ask: Ask) -> Iterable[Outcome]:
+    def _answer(self, ask: Ask) -> Iterable[Outcome | None]:
+        if ask not in self._under_way:
+            return ()
+        self._under_way.remove(ask)
         error = self.fail(ask, self.now)
         if error is not None:
             return failed(self.schedule, self.now, ask, error)
@@ -134,15 +149,17 @@ class World:
             row = life.row(subject.id.name, self.now - self.latency / 2, listed=ask.kind is not Kind.ONE)
             wanted = {
                 Kind.ENDED: row.is_done,
-                Kind.MOVED: (row.updated or 0) >= self.schedule.on_server(ask.since) - 15,
+                Kind.MOVED: row.phase != ask.phase,
             }.get(ask.kind, True)
             if life.is_there and wanted:
                 rows[row.name] = row
         self.rows += len(rows)
         return answered(self.schedule, self.now, ask, rows)
 
-    def _tell(self, outcomes: Iterable[Outcome]) -> None:
+    def _tell(self, outcomes: Iterable[Outcome | None]) -> None:
         for outcome in outcomes:
+            if outcome is None:
+                continue
             if isinstance(outcome, Cut):
                 subject = outcome.subject
                 row = self.lives[subject.id.name].row(subject.id.name, self.now, listed=False)

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anyio.lowlevel
 from flyteidl.admin import common_pb2
+from flyteidl.core import execution_pb2 as core_pb2
 
 from flyte_remote_async.models.phases import WorkflowPhase
 from flyte_remote_async.operations.listing import has_cut_error
-from flyte_remote_async.policy.filters import Filter, filters_text, gte
+from flyte_remote_async.policy.filters import Filter, filters_text
 from flyte_remote_async.policy.hub.values import Kind, Row
 from flyte_remote_async.transport.methods import LIST_EXECUTIONS
 
@@ -27,9 +28,6 @@ __all__ = ["ask_list", "ask_one", "seconds"]
 _ANY_STATE: Final = Filter("value_in", "state", ("0", "1"))
 _ENDED: Final = Filter("value_in", "phase", ("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"))
 
-# The clocks of the server's parts differ. All are asked for once a minute too, so this need not be much.
-_SKEW: Final = 15.0
-
 # So many rows are taken in before the loop gets its turn.
 _STRIDE: Final = 100
 
@@ -44,13 +42,12 @@ async def ask_one(session: Session, id: WorkflowExecutionIdentifier) -> dict[str
     return {id.name: _row(message, is_listed=False)}
 
 
-async def ask_list(session: Session, ask: Ask, since: float) -> dict[str, Row]:
+async def ask_list(session: Session, ask: Ask) -> dict[str, Row]:
     """Return the executions that a list shows, by their names.
 
     Args:
         session: The parts of the remote.
         ask: What to ask.
-        since: For what moved: since when, in seconds on the server's clock; minus infinity when that is not known.
 
     Raises:
         FlyteRemoteError: The list was refused, or could not be read.
@@ -60,7 +57,7 @@ async def ask_list(session: Session, ask: Ask, since: float) -> dict[str, Row]:
         id=common_pb2.NamedEntityIdentifier(project=project, domain=domain, org=org),
         # One more than there can be: a full page would have a token, and an empty page after it.
         limit=len(ask.subjects) + 1,
-        filters=filters_text(_filters(ask, since)),
+        filters=filters_text(_filters(ask)),
     )
     page = await session.calls(LIST_EXECUTIONS, request, timeout=_limit(session))
     rows = {}
@@ -71,15 +68,14 @@ async def ask_list(session: Session, ask: Ask, since: float) -> dict[str, Row]:
     return rows
 
 
-def _filters(ask: Ask, since: float) -> list[Filter]:
+def _filters(ask: Ask) -> list[Filter]:
     # The names were checked when they came in.
     filters = [Filter("value_in", "execution_name", tuple(one.id.name for one in ask.subjects)), _ANY_STATE]
     if ask.kind is Kind.ENDED:
         filters.append(_ENDED)
-    elif ask.kind is Kind.MOVED and since > 0:
-        from datetime import UTC, datetime
-
-        filters.append(gte("updated_at", datetime.fromtimestamp(since - _SKEW, UTC)))
+    elif ask.kind is Kind.MOVED:
+        others = tuple(name for name, number in core_pb2.WorkflowExecution.Phase.items() if number != ask.phase)
+        filters.append(Filter("value_in", "phase", others))
     return filters
 
 

@@ -17,7 +17,7 @@ from flyte_remote_async.models.message import parse
 from flyte_remote_async.operations.hub.asks import seconds
 from flyte_remote_async.operations.look import Look
 from flyte_remote_async.policy.backoff import Backoff
-from flyte_remote_async.policy.hub.schedule import LAST_LOOK
+from flyte_remote_async.policy.hub.schedule import GRACE
 from flyte_remote_async.policy.hub.values import Ended, Failed, Moved, Ticket
 from flyte_remote_async.policy.retry import is_passing
 from flyte_remote_async.policy.sync_plan import Coverage
@@ -154,7 +154,7 @@ class Terms:
         while True:
             left = math.inf if self.deadline is None else self.deadline - self.session.hub.now
             try:
-                with anyio.move_on_after(max(left, LAST_LOOK)):
+                with anyio.move_on_after(max(left, GRACE)):
                     return await self._read_nodes(ended, before, wanted)
                 raise self._without_nodes(ended, last_error)
             except RPCError as error:
@@ -192,6 +192,8 @@ class Terms:
             f"{execution.description} did not end within {self.timeout:g} seconds: it is {execution.phase.name}; "
             "it goes on, and can be waited for again"
         )
+        if news.last_error is None and not news.is_heard:
+            words += "; the control plane did not answer in that time"
         return self._timeout_error(words, execution, news.last_error, news.stale_for)
 
     def _without_nodes(self, ended: FlyteWorkflowExecution, last_error: Exception | None) -> WaitTimeoutError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +19,6 @@ from flyte_remote_async.errors import (
     ClientStateError,
     ClosedError,
     FlyteRemoteError,
-    RPCCancelledError,
     WaitFailedError,
 )
 from flyte_remote_async.operations.hub.asks import ask_list, ask_one
@@ -29,7 +29,7 @@ from flyte_remote_async.policy.hub.schedule import Schedule
 from flyte_remote_async.policy.hub.values import Cut, Ended, Failed, Kind, Moved
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable
+    from collections.abc import Iterable
 
     from anyio.abc import TaskGroup
 
@@ -63,7 +63,11 @@ class Hub:
         self._begin()
 
     def _begin(self) -> None:
-        self.schedule = Schedule(random.random, polls_per_second=self._session.config.max_polls_per_second)
+        self.schedule = Schedule(
+            random.random,
+            polls_per_second=self._session.config.max_polls_per_second,
+            ahead=time.time() - self.now,
+        )
         self._ends: deque[Subject] = deque()
 
     @property
@@ -155,6 +159,8 @@ class Hub:
         for ask in self.schedule.take(self.now):
             self._polls += 1
             group.start_soon(self._poll, ask)
+            # Each is of many.
+            await anyio.lowlevel.checkpoint()
         await self._tell(expired(self.schedule, self.now))
         for _ in range(min(len(self._ends), _END_READS - self._end_readers)):
             self._end_readers += 1
@@ -166,7 +172,7 @@ class Hub:
         schedule = self.schedule
         try:
             try:
-                rows = await _not_cancelled(self._rows(ask))
+                rows = await self._rows(ask)
             except ClientStateError as error:
                 self._fail(error)
             except FlyteRemoteError as error:
@@ -183,11 +189,13 @@ class Hub:
     async def _rows(self, ask: Ask) -> dict[str, Row]:
         if ask.kind is Kind.ONE:
             return await ask_one(self._session, ask.subjects[0].id)
-        return await ask_list(self._session, ask, self.schedule.on_server(ask.since))
+        return await ask_list(self._session, ask)
 
-    async def _tell(self, outcomes: Iterable[Outcome]) -> None:
+    async def _tell(self, outcomes: Iterable[Outcome | None]) -> None:
         for count, outcome in enumerate(outcomes, 1):
-            if isinstance(outcome, Cut):
+            if outcome is None:
+                await anyio.lowlevel.checkpoint()
+            elif isinstance(outcome, Cut):
                 self._ends.append(outcome.subject)
                 self._changed.set()
             else:
@@ -222,21 +230,10 @@ class Hub:
     async def _read_end(self, subject: Subject) -> Iterable[Outcome]:
         try:
             async with self._session.reads:
-                rows = await _not_cancelled(ask_one(self._session, subject.id))
+                rows = await ask_one(self._session, subject.id)
         except ClientStateError as error:
             self._fail(error)
             return ()
         except FlyteRemoteError as error:
             return unread(subject, error)
         return read(subject, rows[subject.id.name])
-
-
-async def _not_cancelled(call: Awaitable[dict[str, Row]]) -> dict[str, Row]:
-    """Return what a call returns; a cancellation that nobody asked this task for is a failure of the call."""
-    task = asyncio.current_task()
-    try:
-        return await call
-    except asyncio.CancelledError as error:
-        if task is None or task.cancelling():
-            raise
-        raise RPCCancelledError("the call was cancelled from below") from error

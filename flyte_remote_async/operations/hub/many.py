@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flyte_remote_async.errors import FlyteRemoteError
 from flyte_remote_async.operations.hub.finish import ticket_for
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Collection, Sequence
 
     from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
     from flyte_remote_async.operations.hub.finish import Terms
@@ -74,8 +74,15 @@ async def as_completed(
     finally:
         for ticket in tuple(arrivals.tickets):
             hub.leave(ticket)
-        for task in finishing:
-            task.cancel()
+        await _end(finishing)
+
+
+async def _end(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancel tasks, and return when they have ended."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
 
 
 async def _finished(

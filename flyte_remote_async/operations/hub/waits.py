@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from typing import TYPE_CHECKING, Any
 
 from flyte_remote_async.models.phases import WorkflowPhase
@@ -30,8 +32,17 @@ def condition_of(until: Any) -> Callable[[FlyteWorkflowExecution], bool] | None:
     if until == "running":
         return _has_started
     if callable(until):
-        return until  # type: ignore[no-any-return]
+        return functools.partial(_holds, until)
     raise ValueError(f"until is 'terminal', 'running' or a function of a snapshot, not {until!r}")
+
+
+def _holds(until: Callable[[FlyteWorkflowExecution], Any], execution: FlyteWorkflowExecution) -> bool:
+    answer = until(execution)
+    if inspect.isawaitable(answer):
+        if inspect.iscoroutine(answer):
+            answer.close()
+        raise TypeError(f"until is a plain function of a snapshot, not an async one: {until!r}")
+    return bool(answer)
 
 
 def _has_started(execution: FlyteWorkflowExecution) -> bool:

@@ -9,8 +9,12 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Final
 
-from flyte_remote_async.errors import RPCError
+import attrs
+
+from flyte_remote_async.errors import NotFoundError, RPCError
 from flyte_remote_async.executions.diff import diff_in_turns
+from flyte_remote_async.executions.events import ExecutionPhaseChanged
+from flyte_remote_async.executions.telling import entered_at
 from flyte_remote_async.operations.hub.finish import ticket_for
 from flyte_remote_async.operations.hub.inbox import Inbox
 from flyte_remote_async.operations.look import Look
@@ -33,6 +37,9 @@ __all__ = ["watch"]
 _PAUSES: Final = Backoff(initial=0.5, factor=1.3, longest=10.0, jitter=0.1)
 _WANTED: Final = Coverage(signals=True)
 
+# What was there is gone when so many looks in a row did not find it.
+_NOT_FOUND_LOOKS: Final = 3
+
 
 async def watch(terms: Terms, execution: FlyteWorkflowExecution) -> AsyncGenerator[Event]:
     """Yield what happens to an execution, until it has ended.
@@ -48,15 +55,17 @@ async def watch(terms: Terms, execution: FlyteWorkflowExecution) -> AsyncGenerat
     """
     hub = terms.session.hub
     ticket = ticket_for(execution, interval=terms.interval, deadline=terms.deadline, looks=True)
-    inbox, pause = Inbox(), _PAUSES.first()
+    inbox, pause, looks = Inbox(), _PAUSES.first(), _Looks(terms)
     if execution.is_done:
+        for event in await _ended(terms, execution):
+            yield event
         return
     try:
         hub.join(ticket, inbox)
         while not execution.is_done:
             news = await inbox.get()
             hub.rest(ticket)
-            before, execution = execution, await _look(terms, execution, news)
+            before, execution = execution, await looks.take(execution, news)
             events = await diff_in_turns(execution, before)
             for event in events:
                 yield event
@@ -67,20 +76,53 @@ async def watch(terms: Terms, execution: FlyteWorkflowExecution) -> AsyncGenerat
         hub.leave(ticket)
 
 
-async def _look(terms: Terms, before: FlyteWorkflowExecution, news: Outcome) -> FlyteWorkflowExecution:
-    """Return the execution as it is now, with all that is below it; as before when it cannot be read for now."""
-    found = terms.result(news, before)
-    message = None
-    if isinstance(news, (Ended, Moved)) and found is not None and not found.error_truncated:
-        message = found.to_flyte_idl()
-    elif isinstance(news, Moved) and before.closure.created_at is not None:
-        # The row did not move: what it says still holds.
-        message = before.to_flyte_idl()
-    if isinstance(news, Ended) and found is not None:
-        return await terms.finish(found, before)
-    try:
-        return await Look(terms.session, terms.remote, _WANTED).at(before, message)
-    except RPCError as error:
-        if not is_passing(error):
-            raise
-        return before
+async def _ended(terms: Terms, execution: FlyteWorkflowExecution) -> tuple[Event, ...]:
+    """Return what there is to tell of an execution that was known to have ended: what was not read yet, and the end."""
+    whole = await terms.finish(execution, execution)
+    below = await diff_in_turns(whole, execution)
+    return (
+        *below,
+        ExecutionPhaseChanged(
+            snapshot=whole,
+            execution_id=whole.id,
+            at=entered_at(whole),
+            before=execution.phase,
+            after=whole.phase,
+            execution=whole,
+        ),
+    )
+
+
+@attrs.define
+class _Looks:
+    """The looks of one watch.
+
+    Attributes:
+        terms: On what terms to watch.
+        not_found: How many looks in a row did not find what is below the execution.
+    """
+
+    terms: Terms
+    not_found: int = 0
+
+    async def take(self, before: FlyteWorkflowExecution, news: Outcome) -> FlyteWorkflowExecution:
+        """Return the execution as it is now, with all that is below it; as before when it cannot be read for now."""
+        terms = self.terms
+        found = terms.result(news, before)
+        message = None
+        if isinstance(news, (Ended, Moved)) and found is not None and not found.error_truncated:
+            message = found.to_flyte_idl()
+        elif isinstance(news, Moved) and before.closure.created_at is not None:
+            # The row did not move: what it says still holds.
+            message = before.to_flyte_idl()
+        if isinstance(news, Ended) and found is not None:
+            return await terms.finish(found, before)
+        try:
+            now = await Look(terms.session, terms.remote, _WANTED).at(before, message)
+        except RPCError as error:
+            self.not_found = self.not_found + 1 if isinstance(error, NotFoundError) else 0
+            if not is_passing(error) and not 0 < self.not_found < _NOT_FOUND_LOOKS:
+                raise
+            return before
+        self.not_found = 0
+        return now

@@ -22,9 +22,12 @@ _NOT_FOUND_LOOKS: Final = 3
 # What has ended is read by itself when its error was cut; a replica that says that it runs is not asked for ever.
 _END_READS: Final = 3
 
+# So many are gone through before others have their turn.
+_STRIDE: Final = 200
 
-def answered(schedule: Schedule, now: float, ask: Ask, rows: Mapping[str, Row]) -> Iterator[Outcome]:
-    """Yield what an answer means to those who wait.
+
+def answered(schedule: Schedule, now: float, ask: Ask, rows: Mapping[str, Row]) -> Iterator[Outcome | None]:
+    """Yield what an answer means to those who wait; None now and then, where others may have their turn.
 
     Args:
         schedule: The schedule.
@@ -34,7 +37,29 @@ def answered(schedule: Schedule, now: float, ask: Ask, rows: Mapping[str, Row]) 
     """
     if ask.kind is not Kind.ONE:
         schedule.lanes.lists_work()
-    for subject in ask.subjects:
+    for start in range(0, len(ask.subjects), _STRIDE):
+        some = ask.subjects[start : start + _STRIDE]
+        # First, and in one go: whoever comes or leaves while others are told finds them planned.
+        quiet = [one for one in some if ask.kind is Kind.ENDED and _is_quiet(one, rows)]
+        for subject in quiet:
+            subject.is_asked, subject.failures, subject.last_error = False, 0, None
+            subject.heard_at, subject.known_at = now, ask.asked_at
+        schedule.plan_quiet(quiet, now)
+        if len(quiet) < len(some):
+            yield from _heard_all(schedule, now, ask, (one for one in some if one.is_asked), rows)
+        if start + _STRIDE < len(ask.subjects):
+            yield None
+
+
+def _is_quiet(subject: Subject, rows: Mapping[str, Row]) -> bool:
+    """Whether an execution did not end, and nobody wants to know more."""
+    return subject.end is None and subject.id.name not in rows and subject.only is not None
+
+
+def _heard_all(
+    schedule: Schedule, now: float, ask: Ask, subjects: Iterator[Subject], rows: Mapping[str, Row]
+) -> Iterator[Outcome]:
+    for subject in subjects:
         subject.is_asked = False
         # Another answer may have come before, and told the end.
         if subject.tickets and subject.end is None:
@@ -42,15 +67,17 @@ def answered(schedule: Schedule, now: float, ask: Ask, rows: Mapping[str, Row]) 
 
 
 def _heard(schedule: Schedule, now: float, ask: Ask, subject: Subject, row: Row | None) -> Iterator[Outcome]:
+    known_at = subject.known_at
     subject.failures, subject.last_error, subject.heard_at, subject.known_at = 0, None, now, ask.asked_at
     if ask.kind in {Kind.ONE, Kind.ALL}:
         schedule.check_later(now, subject)
         subject.is_missed = row is None
     if row is not None:
-        schedule.saw(row, now)
         subject.not_found, subject.is_seen = 0, True
         subject.created = row.created if row.created is not None else subject.created
         if row.is_done:
+            if known_at is not None:
+                schedule.saw_end(row, known_at)
             yield from _ended(schedule, subject, row)
             return
         # Not the message: one that is kept keeps the whole reply that it came in.
@@ -63,8 +90,8 @@ def _heard(schedule: Schedule, now: float, ask: Ask, subject: Subject, row: Row 
             is_news = row is not None and row.mark != ticket.mark
             ticket.mark = row.mark if row is not None else ticket.mark
             yield Moved(ticket, row if is_news else None)
-    yield from _last_looks(ask, subject, now)
     schedule.plan(subject, now, now if subject.is_missed else None)
+    yield from _late(ask, subject, now)
 
 
 def _ended(schedule: Schedule, subject: Subject, row: Row) -> Iterator[Outcome]:
@@ -103,8 +130,8 @@ def failed(schedule: Schedule, now: float, ask: Ask, error: FlyteRemoteError) ->
             for ticket in tuple(subject.tickets):
                 yield Failed(ticket, error)
         else:
-            yield from _last_looks(ask, subject, now)
             schedule.plan(subject, now, again)
+            yield from _late(ask, subject, now)
 
 
 def dropped(schedule: Schedule, now: float, ask: Ask) -> None:
@@ -130,15 +157,18 @@ def _lasts(subject: Subject, error: FlyteRemoteError) -> bool:
     return not subject.is_seen or subject.not_found >= _NOT_FOUND_LOOKS
 
 
-def _last_looks(ask: Ask, subject: Subject, now: float) -> Iterator[Outcome]:
+def _late(ask: Ask, subject: Subject, now: float) -> Iterator[Outcome]:
+    """Tell those whose time is over, and who stayed for this one look."""
     for ticket in subject.active:
-        if ticket.deadline is not None and ticket.deadline <= ask.asked_at:
+        if ticket.deadline is not None and ticket.deadline <= now and ticket.joined <= ask.asked_at:
             yield _timed_out(ticket, subject, now)
 
 
 def _timed_out(ticket: Ticket, subject: Subject, now: float) -> Outcome:
     heard_at = subject.joined if subject.heard_at is None else subject.heard_at
-    return TimedOut(ticket, subject.shown, subject.last_error, now - max(heard_at, ticket.joined))
+    stale_for = now - max(heard_at, ticket.joined)
+    is_heard = subject.heard_at is not None and subject.heard_at >= ticket.joined
+    return TimedOut(ticket, subject.shown, subject.last_error, stale_for, is_heard)
 
 
 def expired(schedule: Schedule, now: float) -> Iterator[Outcome]:

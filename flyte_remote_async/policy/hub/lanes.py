@@ -16,8 +16,10 @@ from flyte_remote_async.policy.hub.queue import Due
 from flyte_remote_async.policy.hub.values import Ask, Kind, passes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from flyte_remote_async.errors import FlyteRemoteError
-    from flyte_remote_async.policy.hub.values import Place, Subject
+    from flyte_remote_async.policy.hub.values import Lane, Subject
 
 __all__ = ["MOST_NAMES", "Lanes"]
 
@@ -34,26 +36,34 @@ _DOUBTED_FOR: Final = 30.0
 class Lanes:
     """Executions by when they are due, in lanes whose next ones can be asked about together.
 
-    A lane is a place and a kind of question. Where the server refuses lists, or a name cannot be written in a filter,
-    each execution is asked about by itself.
+    A lane is a place, a kind of question and a phase. Where the server refuses lists, or a name cannot be written in a
+    filter, each execution is asked about by itself.
     """
 
     def __init__(self) -> None:
-        self._lanes: dict[tuple[Place, Kind], Due[Subject]] = {}
+        self._lanes: dict[Lane, Due[Subject]] = {}
         self._most = MOST_NAMES
         self._refused_until = -math.inf
         self._doubts = 0
 
     def put(self, subject: Subject, due: float) -> None:
         """Put an execution in, or move it."""
-        key = subject.place, _kind_of(subject, due)
-        if subject.lane is not None and subject.lane != key:
-            self.discard(subject)
-        lane = self._lanes.get(key)
-        if lane is None:
-            lane = self._lanes[key] = Due()
-        lane.put(subject, due)
-        subject.lane, subject.due = key, due
+        self.put_all((subject,), due)
+
+    def put_all(self, subjects: Iterable[Subject], due: float) -> None:
+        """Put executions in that are due at one time, or move them."""
+        together: dict[Lane, list[Subject]] = {}
+        for subject in subjects:
+            key = subject.place, *_kind_of(subject, due)
+            if subject.lane is not None and subject.lane != key:
+                self.discard(subject)
+            together.setdefault(key, []).append(subject)
+            subject.lane, subject.due = key, due
+        for key, some in together.items():
+            lane = self._lanes.get(key)
+            if lane is None:
+                lane = self._lanes[key] = Due()
+            lane.put_all(some, due)
 
     def discard(self, subject: Subject) -> None:
         """Take an execution out; one that is not in is fine."""
@@ -70,7 +80,7 @@ class Lanes:
     def take(self, now: float) -> Ask:
         """Return the question about the one that is due longest, and those that can be asked about with it."""
         key = min(self._lanes, key=lambda one: self._lanes[one].first_at)
-        place, kind = key
+        place, kind, phase = key
         most = 1 if kind is Kind.ONE or now < self._refused_until else self._most
         subjects = tuple(self._lanes[key].take(now, most))
         for subject in subjects:
@@ -78,10 +88,9 @@ class Lanes:
         self._drop_if_empty(key)
         if len(subjects) == 1:
             return Ask(Kind.ONE, place, subjects, now)
-        since = min(-math.inf if subject.known_at is None else subject.known_at for subject in subjects)
-        return Ask(kind, place, subjects, now, since)
+        return Ask(kind, place, subjects, now, phase)
 
-    def _drop_if_empty(self, key: tuple[Place, Kind]) -> None:
+    def _drop_if_empty(self, key: Lane) -> None:
         if not self._lanes[key]:
             del self._lanes[key]
 
@@ -114,14 +123,17 @@ class Lanes:
         self._refused_until = at
 
 
-def _kind_of(subject: Subject, due: float) -> Kind:
+def _kind_of(subject: Subject, due: float) -> tuple[Kind, int]:
     if not subject.is_listable or subject.is_missed or subject.not_found:
-        return Kind.ONE
+        return Kind.ONE, 0
     if not subject.is_seen or subject.full_at <= due:
-        return Kind.ALL
+        return Kind.ALL, 0
     if subject.only is not None:
-        return Kind.ENDED
+        return Kind.ENDED, 0
     looking = [ticket for ticket in subject.active if ticket.looks]
-    if any(ticket.mark is None for ticket in looking):
-        return Kind.ALL
-    return Kind.MOVED if looking else Kind.ENDED
+    if not looking:
+        return Kind.ENDED, 0
+    # By phase, and not by when the row was updated: that would go by clocks, which may jump.
+    phases = {None if ticket.mark is None else ticket.mark[0] for ticket in looking}
+    phase = phases.pop()
+    return (Kind.ALL, 0) if phases or phase is None else (Kind.MOVED, phase)

@@ -8,7 +8,7 @@ import math
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["Due"]
 
@@ -20,14 +20,17 @@ _FEW: Final = 64
 class Due(Generic[T]):
     """Items by the time at which they are due; each is in it once, and can be moved and taken out.
 
-    A heap cannot give up what lies in its middle: entries that no longer hold are skipped when they come up, and swept
-    when they are more than the others.
+    Items that are due at one time can be put in together, which costs little more than one. A heap cannot give up what
+    lies in its middle: items that no longer hold are skipped when they come up, and swept when they are more than the
+    others.
     """
 
-    __slots__ = ("_entries", "_heap", "_numbers")
+    __slots__ = ("_entries", "_heap", "_held", "_numbers")
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, T]] = []
+        # Each entry has its items from the last to the first, to be taken from the end.
+        self._heap: list[tuple[float, int, list[T]]] = []
+        self._held = 0
         self._entries: dict[T, int] = {}
         self._numbers = itertools.count()
 
@@ -36,12 +39,25 @@ class Due(Generic[T]):
 
     def put(self, item: T, at: float) -> None:
         """Put an item in, or move it."""
-        number = next(self._numbers)
-        self._entries[item] = number
-        heapq.heappush(self._heap, (at, number, item))
-        if len(self._heap) > 2 * len(self._entries) + _FEW:
-            self._heap = [entry for entry in self._heap if self._holds(entry)]
-            heapq.heapify(self._heap)
+        self.put_all((item,), at)
+
+    def put_all(self, items: Iterable[T], at: float) -> None:
+        """Put items in, or move them; each may be given once."""
+        number, last_first = next(self._numbers), [*items][::-1]
+        self._entries.update(dict.fromkeys(last_first, number))
+        heapq.heappush(self._heap, (at, number, last_first))
+        self._held += len(last_first)
+        if self._held > 2 * len(self._entries) + _FEW:
+            self._sweep()
+
+    def _sweep(self) -> None:
+        entries, heap = self._entries, []
+        for at, number, items in self._heap:
+            held = [item for item in items if entries.get(item) == number]
+            if held:
+                heap.append((at, number, held))
+        heapq.heapify(heap)
+        self._heap, self._held = heap, len(entries)
 
     def discard(self, item: T) -> None:
         """Take an item out; one that is not in it is fine."""
@@ -50,9 +66,15 @@ class Due(Generic[T]):
     @property
     def first_at(self) -> float:
         """When the first item is due; infinite when there is none."""
-        while self._heap and not self._holds(self._heap[0]):
+        while self._heap:
+            at, number, items = self._heap[0]
+            while items:
+                if self._entries.get(items[-1]) == number:
+                    return at
+                items.pop()
+                self._held -= 1
             heapq.heappop(self._heap)
-        return self._heap[0][0] if self._heap else math.inf
+        return math.inf
 
     def take(self, now: float, most: int | None = None) -> Iterator[T]:
         """Take out what is due, the oldest first.
@@ -64,9 +86,7 @@ class Due(Generic[T]):
         for _ in itertools.count() if most is None else range(most):
             if self.first_at > now:
                 return
-            item = heapq.heappop(self._heap)[2]
+            item = self._heap[0][2].pop()
+            self._held -= 1
             del self._entries[item]
             yield item
-
-    def _holds(self, entry: tuple[float, int, T]) -> bool:
-        return self._entries.get(entry[2]) == entry[1]

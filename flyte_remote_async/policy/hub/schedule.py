@@ -7,6 +7,7 @@ forward; the server's own times are compared with each other alone.
 from __future__ import annotations
 
 import math
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from flyte_remote_async.policy.backoff import Backoff
@@ -16,25 +17,32 @@ from flyte_remote_async.policy.hub.values import Subject
 from flyte_remote_async.policy.pace import Pace, RateWindow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from flyte_remote_async.models.identifiers import WorkflowExecutionIdentifier
     from flyte_remote_async.policy.hub.values import Ask, Row, Ticket
 
-__all__ = ["LAST_LOOK", "Schedule"]
+__all__ = ["GRACE", "Schedule"]
 
-LAST_LOOK: Final = 1.0
-"""Seconds that the look at a deadline may take."""
+GRACE: Final = 1.0
+"""Seconds for the one look of who gives no time at all, and for the nodes of what ended in time."""
+
+# The last look is so many seconds before the deadline, so that it is answered by then. Less time than that, all told,
+# is none.
+_LAST_LOOK: Final = 0.25
 
 # After a failure: a server that is back is noticed within a few seconds.
 _RETRY: Final = Backoff(initial=0.5, factor=1.5, longest=5.0, jitter=0.2)
 _LONGEST_AFTER: Final = 8
 
 # A list of what ended does not tell what vanished: now and then all are asked for, ever more seldom. A list of what
-# moved goes by the server's clock, which may be set back: there it is more often.
+# is in another phase does not tell what moved within its phase: there it is more often.
 _FIRST_CHECK: Final = 300.0
 _LONGEST_CHECK: Final = 3600.0
 _LOOKING_CHECK: Final = 60.0
+
+# So many ends are looked at to learn how the clocks differ.
+_BOUNDS: Final = 5
 
 
 class Schedule:
@@ -44,10 +52,16 @@ class Schedule:
         chance: Draws a number from [0, 1).
         polls_per_second: The budget of requests.
         pace: How often one execution is looked at.
+        ahead: By how many seconds the server's clock is ahead of ours, as far as is known; minus infinity when not.
     """
 
     def __init__(
-        self, chance: Callable[[], float], *, polls_per_second: float = 10.0, pace: Pace | None = None
+        self,
+        chance: Callable[[], float],
+        *,
+        polls_per_second: float = 10.0,
+        pace: Pace | None = None,
+        ahead: float = -math.inf,
     ) -> None:
         self.lanes = Lanes()
         self.deadlines: Due[Ticket] = Due()
@@ -56,8 +70,9 @@ class Schedule:
         self._origin = chance() * self._pace.longest
         self._budget = RateWindow(polls_per_second)
         self._subjects: dict[WorkflowExecutionIdentifier, Subject] = {}
-        # By how much the server's clock is ahead of ours, at least: what its rows tell has happened for it.
-        self._ahead = -math.inf
+        self._ahead = ahead
+        # What the last ends tell of it.
+        self._bounds: deque[float] = deque(maxlen=_BOUNDS)
         self._active = 0
 
     # --- who waits ----------------------------------------------------------------------------------------------
@@ -80,8 +95,10 @@ class Schedule:
         subject.created = ticket.created if subject.created is None else subject.created
         self._active += 1
         if ticket.deadline is not None:
-            self.deadlines.put(ticket, ticket.deadline + LAST_LOOK)
-        is_new = subject.asked_at is None or ticket.looks
+            is_none = ticket.deadline - now < _LAST_LOOK
+            self.deadlines.put(ticket, now + GRACE if is_none else ticket.deadline)
+        # Nobody may have looked at it for long: all who wait for it may rest.
+        is_new = subject.lane is None or ticket.looks
         self.plan(subject, now, now if is_new else subject.due)
 
     def leave(self, ticket: Ticket) -> None:
@@ -178,9 +195,30 @@ class Schedule:
                 due = min(due, now + ticket.interval)
             elif at is None or at == math.inf:
                 due = min(due, self._tick(subject, now))
-            if ticket.deadline is not None and (subject.asked_at is None or subject.asked_at < ticket.deadline):
-                due = min(due, max(now, ticket.deadline))
+            if ticket.deadline is not None:
+                last_at = max(ticket.joined, ticket.deadline - _LAST_LOOK)
+                if subject.asked_at is None or subject.asked_at < last_at:
+                    due = min(due, max(now, last_at))
         self.lanes.put(subject, due)
+
+    def plan_quiet(self, subjects: Iterable[Subject], now: float) -> None:
+        """Put the next look at executions on the list that were looked at together and did not end.
+
+        Args:
+            subjects: The executions, each waited for by one alone who wants nothing special.
+            now: The time.
+        """
+        # One throw for all, and ages by the second, never older than they are: so they stay together.
+        chance = self._chance()
+        ages: dict[int, list[Subject]] = {}
+        for subject in subjects:
+            ages.setdefault(int(self.age(subject, now)), []).append(subject)
+        ticks: dict[float, list[Subject]] = {}
+        for age, some in ages.items():
+            at = self._pace.tick(now, self._pace.pause(age, chance), self._origin)
+            ticks.setdefault(at, []).extend(some)
+        for at, some in ticks.items():
+            self.lanes.put_all(some, at)
 
     def _tick(self, subject: Subject, now: float) -> float:
         return self._pace.tick(now, self._pace.pause(self.age(subject, now), self._chance()), self._origin)
@@ -201,16 +239,21 @@ class Schedule:
 
     # --- the server's clock -------------------------------------------------------------------------------------
 
-    def saw(self, row: Row, now: float) -> None:
-        """Learn from a row what time it is for the server."""
-        if row.updated is not None:
-            self._ahead = max(self._ahead, row.updated - now)
+    def saw_end(self, row: Row, since: float) -> None:
+        """Learn what time it is for the server.
 
-    def on_server(self, at: float) -> float:
-        """Return what time it was for the server, or a little before; minus infinity when that is not known."""
-        return at + self._ahead
+        Args:
+            row: An execution that has ended.
+            since: When it had not ended yet.
+        """
+        # What ended after that did so after that on the server's clock too, so ours is too far ahead where it seems
+        # otherwise. Most of the last ends must say so: single rows have odd times.
+        if row.updated is not None:
+            self._bounds.append(row.updated - since)
+            if len(self._bounds) == _BOUNDS:
+                self._ahead = min(self._ahead, sorted(self._bounds)[_BOUNDS // 2])
 
     def age(self, subject: Subject, now: float) -> float:
         """Return the age of an execution in seconds, or fewer where that is not known."""
         age = now - subject.joined
-        return age if subject.created is None else max(age, self.on_server(now) - subject.created)
+        return age if subject.created is None else max(age, now + self._ahead - subject.created)

@@ -21,6 +21,7 @@ __all__ = [
     "Ended",
     "Failed",
     "Kind",
+    "Lane",
     "Moved",
     "Outcome",
     "Place",
@@ -34,6 +35,9 @@ __all__ = [
 Place = tuple[str, str, str]
 """Project, domain and organisation: what one list can cover."""
 
+Lane = tuple[Place, "Kind", int]
+"""Where, what and about which phase: what one question has in common."""
+
 
 class Kind(enum.IntEnum):
     """What is asked about executions."""
@@ -43,7 +47,7 @@ class Kind(enum.IntEnum):
     ENDED = 1
     """Which of many have ended."""
     MOVED = 2
-    """Which of many moved since they were seen."""
+    """Which of many are no longer in the phase that they were seen in."""
     ALL = 3
     """Many as they are, to see whether they exist."""
 
@@ -119,7 +123,7 @@ class Subject:
         is_asked: Whether a question about it is under way.
         asked_at: When it was asked about last.
         heard_at: When an answer about it came last.
-        known_at: When the question was asked that was answered last: what moved since is not known.
+        known_at: When the question was asked that was answered last.
         full_gap: Seconds between two questions whether it exists.
         created: When it was created, in seconds on the server's clock.
         is_seen: Whether the control plane has shown it.
@@ -138,7 +142,7 @@ class Subject:
     full_gap: float
     is_listable: bool = True
     tickets: list[Ticket] = attrs.field(factory=list)
-    lane: tuple[Place, Kind] | None = None
+    lane: Lane | None = None
     due: float = math.inf
     is_asked: bool = False
     asked_at: float | None = None
@@ -183,14 +187,14 @@ class Ask:
         place: Where.
         subjects: About which executions.
         asked_at: When.
-        since: For what moved: since when, on the clock of the schedule.
+        phase: For what moved: in which phase all of them were seen.
     """
 
     kind: Kind
     place: Place
     subjects: tuple[Subject, ...]
     asked_at: float
-    since: float = -math.inf
+    phase: int = 0
 
 
 class Ended(NamedTuple):
@@ -221,12 +225,16 @@ class Failed(NamedTuple):
 
 
 class TimedOut(NamedTuple):
-    """A waiter's time is over; ``shown`` is the last message about his execution, in bytes."""
+    """A waiter's time is over; ``shown`` is the last message about his execution, in bytes.
+
+    ``is_heard`` tells whether the control plane answered about it since he came.
+    """
 
     ticket: Ticket
     shown: bytes | None
     last_error: FlyteRemoteError | None
     stale_for: float
+    is_heard: bool
 
 
 Outcome = Ended | Cut | Moved | Failed | TimedOut

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+import time
 from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 SOON = 0.01
-AT = 1_700_000_000
+# What is young is looked at often.
+AT = int(time.time())
 
 
 def execution_at(name: str, phase: str, error: str = "", *, archived: bool = False) -> execution_pb2.Execution:
@@ -230,6 +232,26 @@ async def test_all_come_in_the_given_order_with_their_nodes(crowd: Crowd) -> Non
     ended = await crowd.remote.wait_all(crowd.handles(["two", "one", "two"]))
     assert [one.id.name for one in ended] == ["two", "one", "two"]
     assert all(one.has_nodes for one in ended)
+
+
+@pytest.mark.parametrize("flag", [True, False])
+async def test_whether_errors_are_returned_can_be_a_variable(crowd: Crowd, flag: bool) -> None:
+    await crowd.put(["one"], "SUCCEEDED")
+    ended = await crowd.remote.wait_all(crowd.handles(["one"]), return_exceptions=flag)
+    assert [type(one).__name__ for one in ended] == ["FlyteWorkflowExecution"]
+    completed = crowd.remote.as_completed(crowd.handles(["one"]), return_exceptions=flag)
+    assert [type(one).__name__ async for one in completed] == ["FlyteWorkflowExecution"]
+
+
+async def test_whoever_leaves_early_leaves_no_task(crowd: Crowd) -> None:
+    names = names_of(5)
+    await crowd.put(names, "SUCCEEDED")
+    before = asyncio.all_tasks()
+    completed = crowd.remote.as_completed(crowd.handles(names))
+    await anext(completed)
+    await completed.aclose()
+    left = asyncio.all_tasks() - before
+    assert not [task for task in left if "hub" not in task.get_name()]
 
 
 async def test_all_of_nothing_is_nothing(crowd: Crowd) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,10 @@ class Stage:
     stray: int = 0
 
     async def put(self, name: str, phase: str = "RUNNING") -> None:
-        await Film(self.server.store, name).execution(phase)
+        film = Film(self.server.store, name)
+        # What is young is looked at often.
+        film.now = int(time.time())
+        await film.execution(phase)
 
     def handle(self, name: str = "film") -> FlyteWorkflowExecution:
         return self.remote.execution(name)
@@ -224,5 +228,5 @@ async def test_whatever_is_cancelled_those_who_stay_learn_of_the_end(stage: Stag
     assert [await rest_of(watch) for watch in watches] == ["SUCCEEDED"] * 4
     results = await asyncio.gather(*begun, return_exceptions=True)
     errors = [one for one in results if isinstance(one, BaseException)]
-    assert all(isinstance(one, (asyncio.CancelledError, WaitTimeoutError)) for one in errors)
+    assert [one for one in errors if not isinstance(one, (asyncio.CancelledError, WaitTimeoutError))] == []
     assert not stage.remote.waits

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import math
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -33,7 +34,7 @@ from flyte_remote_async.errors import (
     WaitTimeoutError,
 )
 from flyte_remote_async.transport.base import Reply
-from flyte_remote_async.transport.methods import LIST_NODE_EXECUTIONS
+from flyte_remote_async.transport.methods import GET_EXECUTION, LIST_NODE_EXECUTIONS
 from tests.support.eventually import eventually
 from tests.support.films import Film, refuse
 from tests.support.remotes import Ledger, remote_of, remote_over
@@ -79,6 +80,7 @@ class Stage:
 async def stage() -> AsyncIterator[Stage]:
     async with DevServer() as server, remote_of(server, max_attempts=1, max_polls_per_second=1000) as (remote, ledger):
         film = Film(server.store)
+        film.now = int(time.time())
         await film.execution()
         await film.node("task")
         await film.attempt("task")
@@ -215,12 +217,47 @@ async def test_nodes_that_a_server_cannot_read_do_not_hold_the_waiter_for_ever(s
     assert (await stage.handle().wait(sync_nodes=False)).is_successful
 
 
-@pytest.mark.parametrize("bad", [-1, -0.001, math.inf, math.nan, timedelta(seconds=-1), "soon"])
+@pytest.mark.parametrize("bad", [-1, -0.001, math.inf, math.nan, timedelta(seconds=-1)])
 @pytest.mark.parametrize("name", ["timeout", "poll_interval"])
 async def test_times_that_are_none(stage: Stage, name: str, bad: Any) -> None:
-    with pytest.raises(ValueError, match=name if bad != "soon" else "soon"):
+    with pytest.raises(ValueError, match=name):
         await stage.handle().wait(**{name: bad})
     assert stage.ledger.total == 0
+
+
+@pytest.mark.parametrize("bad", ["5", "soon", b"5"])
+@pytest.mark.parametrize("name", ["timeout", "poll_interval"])
+async def test_words_are_no_times(stage: Stage, name: str, bad: Any) -> None:
+    with pytest.raises(TypeError, match=name):
+        await stage.handle().wait(**{name: bad})
+    assert stage.ledger.total == 0
+
+
+async def test_an_async_predicate_is_refused(stage: Stage) -> None:
+    async def until(_seen: FlyteWorkflowExecution) -> bool:
+        return True
+
+    wanted: Any = until
+    with pytest.raises(TypeError, match="not an async one"):
+        await stage.handle().wait(until=wanted)
+    assert not stage.remote.waits
+
+
+@pytest.mark.parametrize("timeout", [0.3, 0.8])
+async def test_the_time_holds_where_nothing_is_answered(stage: Stage, timeout: float) -> None:
+    handlers: dict[str, Any] = dict(stage.server._registry.handlers())
+
+    async def never(_request: bytes, _metadata: Metadata) -> bytes:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    handlers[GET_EXECUTION.path] = never
+    async with remote_over(lambda: InProcessTransport(handlers), Ledger()) as remote:
+        begun = asyncio.get_running_loop().time()
+        with pytest.raises(WaitTimeoutError, match="did not answer in that time") as caught:
+            await remote.execution("film").wait(timeout=timeout)
+        assert timeout <= asyncio.get_running_loop().time() - begun
+        assert timeout <= caught.value.stale_for < timeout + 0.2
 
 
 async def test_an_interval_of_nothing_is_refused(stage: Stage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,7 @@ class Stage:
 async def open_stage() -> AsyncIterator[Stage]:
     async with DevServer() as server, remote_of(server, max_attempts=1, max_polls_per_second=1000) as (remote, ledger):
         film = Film(server.store)
+        film.now = int(time.time())
         await film.execution("QUEUED")
         yield Stage(film, server, remote, ledger)
 
@@ -112,12 +114,50 @@ async def test_what_the_snapshot_knows_is_not_told_again(stage: Stage) -> None:
     assert told == ["task-0 FAILED", "task FAILED", "film FAILED"]
 
 
-async def test_what_has_ended_and_is_known_has_no_events(stage: Stage) -> None:
+async def test_what_has_ended_and_is_known_tells_its_end_alone(stage: Stage) -> None:
     await stage.end()
     known = await stage.handle().sync(sync_nodes=True)
     stage.ledger.clear()
-    assert [event async for event in known.watch()] == []
+    (event,) = [event async for event in known.watch()]
+    assert isinstance(event, ExecutionPhaseChanged)
+    assert event.is_terminal
+    assert event.before == event.after == known.phase
+    assert event.at is not None
     assert stage.ledger.total == 0
+
+
+async def test_what_has_ended_and_is_half_known_tells_the_rest_first(stage: Stage) -> None:
+    await stage.end()
+    known = await stage.handle().sync()
+    told = [words(event) async for event in known.watch()]
+    assert sorted(told[:2]) == ["task SUCCEEDED", "task-0 SUCCEEDED"]
+    assert told[2:] == ["film SUCCEEDED"]
+
+
+async def test_a_level_that_is_not_found_for_a_moment_does_not_end_a_watch(stage: Stage) -> None:
+    await stage.film.execution("RUNNING")
+    known = await stage.handle().sync()
+    refuse(stage.ledger, "ListNodeExecutions", NotFoundError, times=2)
+    told: list[str] = []
+
+    async def read() -> None:
+        async for event in known.watch(poll_interval=SOON):
+            told.append(words(event))  # noqa: PERF401 - the story goes by what was told so far
+
+    reading = asyncio.create_task(read())
+    await eventually(lambda: stage.ledger.counts["ListNodeExecutions"] > 4)
+    await stage.end()
+    await reading
+    assert told[-1] == "film SUCCEEDED"
+
+
+async def test_a_level_that_is_not_found_three_times_is_an_error(stage: Stage) -> None:
+    await stage.film.execution("RUNNING")
+    known = await stage.handle().sync()
+    refuse(stage.ledger, "ListNodeExecutions", NotFoundError)
+    with pytest.raises(NotFoundError):
+        await anext(known.watch(poll_interval=SOON))
+    assert stage.ledger.counts["ListNodeExecutions"] == 3
 
 
 async def test_what_has_ended_and_is_not_known_is_told_whole(stage: Stage) -> None:

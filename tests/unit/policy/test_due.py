@@ -27,6 +27,11 @@ class DueIsADictionary(RuleBasedStateMachine):
         self.due.put(item, at)
         self.model[item] = at
 
+    @rule(some=st.lists(items, unique=True), at=times)
+    def put_all(self, some: list[int], at: int) -> None:
+        self.due.put_all(some, at)
+        self.model.update(dict.fromkeys(some, at))
+
     @rule(item=items)
     def discard(self, item: int) -> None:
         self.due.discard(item)
@@ -62,3 +67,6 @@ def test_what_was_moved_or_taken_out_does_not_pile_up() -> None:
         due.put(2, count)
         due.discard(2)
     assert len(due._heap) < 200
+    for count in range(1000):
+        due.put_all(range(100), count)
+    assert due._held == sum(len(items) for _, _, items in due._heap) < 500

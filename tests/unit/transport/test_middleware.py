@@ -9,9 +9,10 @@ import anyio
 import pytest
 
 from flyte_remote_async.config import Timeouts
-from flyte_remote_async.errors import NotFoundError, RPCError, UnavailableError, rpc_error
+from flyte_remote_async.errors import NotFoundError, RPCCancelledError, RPCError, UnavailableError, rpc_error
 from flyte_remote_async.policy.retry import RetryPolicy
 from flyte_remote_async.transport.base import Reply
+from flyte_remote_async.transport.guard import Guard
 from flyte_remote_async.transport.methods import CREATE_EXECUTION, GET_DATA, GET_EXECUTION
 from flyte_remote_async.transport.replacer import ChannelReplacer
 from flyte_remote_async.transport.retry import Retry
@@ -260,3 +261,42 @@ async def test_closing_closes_replaced_channels_too() -> None:
     assert [gate.closed for gate in gates] == [True, True]
     gates[0].gate.set()
     await call
+
+
+# --- cancellation ---------------------------------------------------------------------------------------------------
+
+
+class Cancelled:
+    """A transport whose calls wait, or are cancelled from below."""
+
+    def __init__(self, *, stray: bool) -> None:
+        self.stray = stray
+
+    async def unary(self, *_args: Any, **_options: Any) -> Reply:
+        if self.stray:
+            raise asyncio.CancelledError
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def aclose(self) -> None: ...
+
+
+async def test_a_cancellation_that_nobody_asked_for_is_an_error_of_the_call() -> None:
+    guard = Guard(Cancelled(stray=True), endpoint="here", max_request_bytes=10)
+    with pytest.raises(RPCCancelledError, match="not by its caller") as caught:
+        await guard.unary(GET_EXECUTION, b"")
+    assert caught.value.method == "GetExecution"
+    await guard.aclose()
+
+
+async def test_a_cancellation_by_the_caller_is_one() -> None:
+    guard = Guard(Cancelled(stray=False), endpoint="here", max_request_bytes=10)
+    task = asyncio.create_task(guard.unary(GET_EXECUTION, b""))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    with anyio.move_on_after(0.01) as scope:
+        await guard.unary(GET_EXECUTION, b"")
+    assert scope.cancelled_caught
+    await guard.aclose()

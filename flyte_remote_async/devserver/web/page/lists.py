@@ -61,10 +61,12 @@ class Asked:
         Raises:
             ValueError: The token is none of this list.
         """
-        offsets = [int(each) for each in self.token.split(".")] if self.token else [0] * lists
-        if len(offsets) != lists:
+        if not self.token:
+            return [0] * lists
+        parts = self.token.split(".")
+        if len(parts) != lists or not all(part.isdecimal() for part in parts):
             raise ValueError(f"the token {self.token!r} is none of this list")
-        return offsets
+        return [int(part) for part in parts]
 
 
 def merged(

@@ -42,6 +42,7 @@ _HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+_METHODS: Final = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"]
 _OPENS_FOR: Final = 60  # seconds
 _BAD_REQUEST: Final = 400
 _EXECUTION: Final = "/console/api/executions/{project}/{domain}/{execution}"
@@ -58,6 +59,7 @@ def routes(context: Context) -> list[Route]:
         Route("/", _to_page),
         Route("/console", _to_page),
         Route("/console/", _file(_STATIC / "index.html")),
+        Route("/favicon.ico", _file(_STATIC / "icon.svg")),  # browsers ask for it beside a log
         Route("/console/projects/{project}/domains/{domain}/executions/{execution}", _to_execution),
         Route("/console/api/places", _asked(page.places)),
         Route("/console/api/executions", _asked(page.executions)),
@@ -67,6 +69,7 @@ def routes(context: Context) -> list[Route]:
         Route(f"{_EXECUTION}/literal", _asked(page.literal)),
         Route("/console/api/object", _asked(page.object)),
         *served,
+        Route("/console/{rest:path}", _not_found, methods=_METHODS),
     ]
 
 
@@ -87,6 +90,10 @@ async def _to_execution(request: Request) -> Response:
     """Answer the address that clients print for an execution, which is that of Flyte's console."""
     place = "/".join(quote(request.path_params[part], safe="") for part in _PART)
     return RedirectResponse(f"/console/#/executions/{place}", headers=_HEADERS)
+
+
+async def _not_found(_request: Request) -> Response:
+    return PlainTextResponse("the devserver's page is at /console/\n", 404, headers=_HEADERS)
 
 
 def _asked(answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:

@@ -53,7 +53,12 @@ def shown(literal: Literal) -> Shown:
 def _json(value: Any) -> str:
     """Return JSON in one line or several, with NaN as Python writes it, and in words what JSON has not."""
     line = json.dumps(value, ensure_ascii=False, default=_in_words)
-    return line if len(line) <= _LINE else json.dumps(value, indent=2, ensure_ascii=False, default=_in_words)
+    if len(line) <= _LINE:
+        return line
+    try:
+        return json.dumps(value, indent=2, ensure_ascii=False, default=_in_words)
+    except RecursionError:  # lines of their own take more of the stack
+        return line
 
 
 def _in_words(value: object) -> str:
