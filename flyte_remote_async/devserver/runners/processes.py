@@ -67,12 +67,20 @@ async def run_process(
     async with anyio.create_task_group() as beside:
         beside.start_soon(_read, process, listen, reading)
         try:
-            status = await process.wait()
+            status = await _exited(process)
         finally:
             with anyio.CancelScope(shield=True):
                 await _end(process, cookie)
             reading.deadline = anyio.current_time() + _LAST_WORDS
     return status if status >= 0 else 128 - status
+
+
+async def _exited(process: Process) -> int:
+    """Return the status of a process when it has ended."""
+    # Its own `wait` may last until its pipes are closed, and what it leaves running keeps them open.
+    while process.returncode is None:  # noqa: ASYNC110 - and nothing tells of its end alone
+        await anyio.sleep(_PAUSE)
+    return process.returncode
 
 
 async def _read(process: Process, listen: Callable[[bytes], None], until: anyio.CancelScope) -> None:
@@ -94,7 +102,7 @@ async def _end(process: Process, cookie: str) -> None:
     if process.returncode is None:
         _signal_group(process.pid, signal.SIGTERM)
         with anyio.move_on_after(_GRACE):
-            await process.wait()
+            await _exited(process)
     for attempt in range(math.ceil(_GRACE / _PAUSE)):
         _signal_group(process.pid, signal.SIGKILL)
         others = await anyio.to_thread.run_sync(_members, cookie)
