@@ -465,7 +465,7 @@ class WaitTimeoutError(FlyteRemoteError, TimeoutError):
 
 
 class WaitFailedError(FlyteRemoteError):
-    """Raised when the work behind a wait broke, which is a bug; its cause is what broke. The execution goes on."""
+    """Raised when the work behind a wait broke, which is a bug, or was cancelled. The execution goes on."""
 
 
 class OutputsUnavailableError(FlyteRemoteError):

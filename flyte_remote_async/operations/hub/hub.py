@@ -145,10 +145,11 @@ class Hub:
         if self._task is not task:
             return
         self._task = None
-        error = asyncio.CancelledError("something cancelled its task") if task.cancelled() else task.exception()
+        # A group whose task was cancelled by nobody of ours may end without an error.
+        error = None if task.cancelled() else task.exception()
+        what = "'s task was cancelled" if error is None else f" broke, which is a bug: {type(error).__name__}: {error}"
         failure = WaitFailedError(
-            f"the hub that waits for executions broke, which is a bug: {type(error).__name__}: {error}; "
-            "the executions go on, and can be waited for again"
+            f"the wait failed, since the hub of all waits{what}; the executions go on, and can be waited for again"
         )
         failure.__cause__ = error
         self._fail(failure)
