@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import attrs
 
 from flyte_remote_async.executions.attempt import FlyteTaskExecution
-from flyte_remote_async.executions.node import Below, FlyteNodeExecution
+from flyte_remote_async.executions.below import Below
+from flyte_remote_async.executions.node import FlyteNodeExecution
 from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
 from flyte_remote_async.models.identifiers import Identifier
 from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase

@@ -16,8 +16,9 @@ import anyio.lowlevel
 
 from flyte_remote_async.errors import ExecutionNotDoneError, MalformedMessageError, RPCError, UnauthenticatedError
 from flyte_remote_async.executions.attempt import FlyteTaskExecution
+from flyte_remote_async.executions.below import evidence_of
 from flyte_remote_async.executions.failure import FailureReport, failed_elements
-from flyte_remote_async.executions.node import FlyteNodeExecution, evidence_of
+from flyte_remote_async.executions.node import FlyteNodeExecution
 from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
 from flyte_remote_async.models.outcomes import is_cut
 from flyte_remote_async.models.phases import NodePhase, WorkflowPhase

@@ -25,7 +25,7 @@ from flyte_remote_async.errors import (
     UnimplementedError,
     UnknownError,
 )
-from flyte_remote_async.executions.node import evidence_of
+from flyte_remote_async.executions.below import evidence_of
 from flyte_remote_async.executions.tree import has_more_than
 from flyte_remote_async.models.identifiers import (
     Identifier,

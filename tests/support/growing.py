@@ -15,7 +15,7 @@ from flyte_remote_async import (
     TaskPhase,
     WorkflowPhase,
 )
-from flyte_remote_async.executions.node import Below
+from flyte_remote_async.executions.below import Below
 from flyte_remote_async.models.signals import Signal
 
 if TYPE_CHECKING:

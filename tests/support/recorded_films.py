@@ -8,7 +8,7 @@ from typing import Any
 from flyteidl.admin import execution_pb2, node_execution_pb2, signal_pb2, task_execution_pb2
 
 from flyte_remote_async import FlyteNodeExecution, FlyteTaskExecution, FlyteWorkflowExecution
-from flyte_remote_async.executions.node import Below
+from flyte_remote_async.executions.below import Below
 from flyte_remote_async.models.signals import Signal
 from tests.support.recordings import labels, rpcs
 

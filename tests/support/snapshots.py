@@ -14,7 +14,7 @@ from flyte_remote_async import (
     TaskPhase,
     WorkflowPhase,
 )
-from flyte_remote_async.executions.node import Below
+from flyte_remote_async.executions.below import Below
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from flyteidl.core import execution_pb2 as core_execution_pb2
 
 from flyte_remote_async.cli.view import LiveView, PlainView, open_view, style_of
 from flyte_remote_async.executions import FlyteNodeExecution, FlyteTaskExecution, FlyteWorkflowExecution
-from flyte_remote_async.executions.node import Below
+from flyte_remote_async.executions.below import Below
 from flyte_remote_async.executions.outline import ASCII, Entry, lines, outline
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 
 from flyte_remote_async.devserver import DevServer, Fail
 from flyte_remote_async.devserver.web.page.rows import rows
-from flyte_remote_async.executions.node import Below
+from flyte_remote_async.executions.below import Below
 from flyte_remote_async.testing import build_attempt, build_execution, build_node
 from tests.support.recordings import DIRECTORY
 from tests.support.snapshots import execution_of, node_of

@@ -29,9 +29,9 @@ from flyte_remote_async import (
     WorkflowPhase,
 )
 from flyte_remote_async.executions import gantt, outline
+from flyte_remote_async.executions.below import Below
 from flyte_remote_async.executions.gantt import Use, rows, use_of
 from flyte_remote_async.executions.markup import cut, moment_text, seconds_text
-from flyte_remote_async.executions.node import Below
 from flyte_remote_async.executions.spans import is_whole, span_of_execution, span_of_message, timeline_of
 from tests.support.growing import film
 from tests.support.snapshots import attempt_of, execution_of, node_of

@@ -8,7 +8,7 @@ import pytest
 
 from flyte_remote_async import FlyteNodeExecution, NodePhase, TaskPhase, WorkflowPhase
 from flyte_remote_async.errors import DetachedError, ExecutionFailedError, ExecutionNotDoneError, FlyteAssertion
-from flyte_remote_async.executions.node import Below
+from flyte_remote_async.executions.below import Below
 from tests.support.snapshots import attempt_of, execution_of, node_of
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flyte_remote_async import NodeKind
-from flyte_remote_async.executions.node import evidence_of
+from flyte_remote_async.executions.below import evidence_of
 from flyte_remote_async.policy.node_kinds import Evidence, kind_of
 from tests.support import expected_trees, recordings
 

@@ -16,7 +16,7 @@ from flyte_remote_async.devserver.web.page.details import details_of_execution, 
 from flyte_remote_async.devserver.web.page.rows import milliseconds, row_of_execution, rows
 from flyte_remote_async.errors import NotFoundError, OutputsUnavailableError
 from flyte_remote_async.executions import FlyteNodeExecution, FlyteTaskExecution, FlyteWorkflowExecution
-from flyte_remote_async.executions.node import Below
+from flyte_remote_async.executions.below import Below
 from flyte_remote_async.operations.calls import Calls
 from flyte_remote_async.operations.reading import pages
 from flyte_remote_async.remote import FlyteRemote
