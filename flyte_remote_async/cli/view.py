@@ -102,7 +102,7 @@ class LiveView:
 
     def show(self, execution: FlyteWorkflowExecution) -> None:
         """Draw a snapshot."""
-        self._live.update(as_rich(outline(execution, dt.datetime.now(dt.UTC))), refresh=True)
+        self._live.update(as_rich(execution), refresh=True)
 
     def finish(self, execution: FlyteWorkflowExecution) -> None:
         """Draw the last snapshot."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import anyio
@@ -200,16 +199,17 @@ class RemoteExecutionBase(MessageValue[M], ABC, Generic[M]):
     def tree(self) -> str:
         """Return the snapshot with what was read below it as an outline, in lines of text.
 
-        A notebook shows the same as HTML, and a rich console in colours.
+        A notebook shows the same as HTML, and a rich console in colours: the first 400 entries, and how many more
+        there are.
         """
         from flyte_remote_async.executions.outline import as_text
 
         return as_text(self)  # type: ignore[arg-type] # there are three classes of snapshots
 
     def __rich__(self) -> Any:
-        from flyte_remote_async.executions.outline import as_rich, outline
+        from flyte_remote_async.executions.outline import as_rich
 
-        return as_rich(outline(self, datetime.now(UTC)))  # type: ignore[arg-type] # there are three classes of snapshots
+        return as_rich(self)  # type: ignore[arg-type] # there are three classes of snapshots
 
     def _repr_html_(self) -> str:
         from flyte_remote_async.executions.outline import as_html

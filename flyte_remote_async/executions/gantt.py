@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 import html
+import itertools
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import attrs
 
@@ -69,26 +70,37 @@ def rows(timeline: Timeline) -> Iterator[Row]:
     The only attempt of a task is drawn in the row of its node.
     """
     scale = _Scale(timeline)
-    stack = [(0, timeline.root)]
+    return (_row(place, scale, timeline.as_of) for place in _places(timeline.root))
+
+
+class _Place(NamedTuple):
+    """A span that has a row, and the attempt that is drawn in the same."""
+
+    depth: int
+    span: Span
+    attempt: Span | None
+
+
+def _places(root: Span) -> Iterator[_Place]:
+    stack = [(0, root)]
     while stack:
         depth, span = stack.pop()
-        tasks = [child for child in span.children if child.kind is SpanKind.TASK]
-        merged = tasks if len(tasks) == 1 else []
-        what = merged[0].name.rpartition(" #")[0] if merged else ""
-        operations = [child for part in (span, *merged) for child in part.children if child.kind is SpanKind.OPERATION]
-        parts = [(Use.INSIDE, *scale.place(span)), *((use_of(one), *scale.place(one)) for one in operations)]
-        took = None if span.start is None else (span.end or timeline.as_of) - span.start
-        yield Row(
-            depth,
-            span.name,
-            what,
-            took,
-            span.end is None,
-            tuple(sorted(parts, key=lambda part: _LAYERS[part[0]])),
-        )
-        unshown = {SpanKind.OPERATION, SpanKind.TASK} if merged else {SpanKind.OPERATION}
-        shown = [child for child in span.children if child.kind not in unshown]
-        stack.extend((depth + 1, child) for child in reversed(shown))
+        inner = [child for child in span.children if child.kind is not SpanKind.OPERATION]
+        tasks = [child for child in inner if child.kind is SpanKind.TASK]
+        is_only = len(tasks) == 1
+        yield _Place(depth, span, tasks[0] if is_only else None)
+        stack.extend((depth + 1, child) for child in reversed(inner) if not is_only or child is not tasks[0])
+
+
+def _row(place: _Place, scale: _Scale, as_of: datetime) -> Row:
+    depth, span, attempt = place
+    what = attempt.name.rpartition(" #")[0] if attempt else ""
+    inner = (*span.children, *(attempt.children if attempt else ()))
+    operations = [child for child in inner if child.kind is SpanKind.OPERATION]
+    parts = [(Use.INSIDE, *scale.place(span)), *((use_of(one), *scale.place(one)) for one in operations)]
+    took = None if span.start is None else (span.end or as_of) - span.start
+    layers = tuple(sorted(parts, key=lambda part: _LAYERS[part[0]]))
+    return Row(depth, span.name, what, took, span.end is None, layers)
 
 
 def use_of(operation: Span) -> Use:
@@ -129,8 +141,10 @@ def _bar(row: Row, width: int) -> list[Use | None]:
 
 def _shown(timeline: Timeline) -> tuple[list[Row], int]:
     """Return the rows that are shown, and how many are not."""
-    every = list(rows(timeline))
-    return every[:_MOST_ROWS], max(len(every) - _MOST_ROWS, 0)
+    # The rest is counted and not drawn: a timeline may have tens of thousands of rows.
+    places, scale = _places(timeline.root), _Scale(timeline)
+    shown = [_row(place, scale, timeline.as_of) for place in itertools.islice(places, _MOST_ROWS)]
+    return shown, sum(1 for _ in places)
 
 
 def _head(timeline: Timeline) -> str:

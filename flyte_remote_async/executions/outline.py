@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -89,11 +90,23 @@ def outline(snapshot: Snapshot, now: datetime) -> Iterator[Entry]:
         snapshot: The snapshot.
         now: What to measure those with that still run.
     """
+    return (_entry(depth, part, now) for depth, part in _walk(snapshot))
+
+
+def _walk(snapshot: Snapshot) -> Iterator[tuple[int, Snapshot]]:
     stack: list[tuple[int, Snapshot]] = [(0, snapshot)]
     while stack:
         depth, part = stack.pop()
-        yield _entry(depth, part, now)
+        yield depth, part
         stack.extend((depth + 1, below) for below in reversed(_below(part)))
+
+
+def _first(snapshot: Snapshot) -> tuple[list[Entry], int]:
+    """Return the entries that are shown, and how many are not."""
+    # The rest is counted and not made: a snapshot may have tens of thousands of nodes.
+    parts, now = _walk(snapshot), datetime.now(UTC)
+    shown = [_entry(depth, part, now) for depth, part in itertools.islice(parts, _MOST)]
+    return shown, sum(1 for _ in parts)
 
 
 def _below(part: Snapshot) -> Sequence[FlyteNodeExecution | FlyteWorkflowExecution]:
@@ -105,7 +118,14 @@ def _below(part: Snapshot) -> Sequence[FlyteNodeExecution | FlyteWorkflowExecuti
 
 
 def _shown(nodes: tuple[FlyteNodeExecution, ...] | None) -> list[FlyteNodeExecution]:
-    return [node for node in nodes or () if node.kind not in {NodeKind.START, NodeKind.END}]
+    return [node for node in nodes or () if not _is_bound(node)]
+
+
+def _is_bound(node: FlyteNodeExecution) -> bool:
+    """Whether it is a start or an end node."""
+    # The kind is told by the whole message, which need not be read for the others.
+    data = node.serialize_to_string()
+    return (b"start-node" in data or b"end-node" in data) and node.kind in {NodeKind.START, NodeKind.END}
 
 
 def _entry(depth: int, part: Snapshot, now: datetime) -> Entry:
@@ -171,20 +191,24 @@ def _strokes(entries: Sequence[Entry], style: Style) -> list[str]:
 
 def as_text(snapshot: Snapshot) -> str:
     """Return the outline as lines of text."""
-    return "\n".join(lines(outline(snapshot, datetime.now(UTC))))
+    shown, left_out = _first(snapshot)
+    return "\n".join([*lines(shown), *([f"… and {left_out} more"] if left_out else [])])
 
 
-def as_rich(entries: Iterable[Entry]) -> Any:
+def as_rich(snapshot: Snapshot) -> Any:
     """Return the outline as a rich tree; needs rich, as whoever has such a console does."""
     from rich.tree import Tree
 
     # rich walks down a tree by recursion.
     root = Tree("", hide_root=True)
     above = [root]
-    for item in entries:
+    shown, left_out = _first(snapshot)
+    for item in shown:
         depth = min(item.depth, _DEEPEST)
         del above[depth + 1 :]
         above.append(above[depth].add(_label(item)))
+    if left_out:
+        root.add(f"… and {left_out} more", style="dim")
     return root
 
 
@@ -202,10 +226,10 @@ def _label(item: Entry) -> Any:
 
 def as_html(snapshot: Snapshot) -> str:
     """Return the outline as HTML that stands alone."""
-    every = list(outline(snapshot, datetime.now(UTC)))
-    rows = [_html_row(item) for item in every[:_MOST]]
-    if len(every) > _MOST:
-        rows.append(element("tr", element("td", f"… and {len(every) - _MOST} more", DIM, colspan="5")))
+    shown, left_out = _first(snapshot)
+    rows = [_html_row(item) for item in shown]
+    if left_out:
+        rows.append(element("tr", element("td", f"… and {left_out} more", DIM, colspan="5")))
     return table(rows, _html_head(snapshot))
 
 

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
+
+from flyte_remote_async.models.turns import take_turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
 __all__ = ["Branch", "Part", "flatten", "fold", "has_more_than", "rebuild"]
 
 R = TypeVar("R")
+
+# So many parts are folded before others may have their turn, where the work is done beside a loop.
+_STRIDE: Final = 50
 
 
 class Branch(Protocol):
@@ -71,7 +76,10 @@ def rebuild(flat: Sequence[tuple[type[Any], tuple[Any, ...], int]]) -> Any:
 
 
 def fold(root: Branch, make: Callable[[Any, list[R]], R]) -> R:
-    """Return what ``make`` gives for the root, called for each part with the results of the parts below it."""
+    """Return what ``make`` gives for the root, called for each part with the results of the parts below it.
+
+    Beside a loop, the loop gets its turn now and then.
+    """
     order = []
     stack = [root]
     while stack:
@@ -79,7 +87,9 @@ def fold(root: Branch, make: Callable[[Any, list[R]], R]) -> R:
         order.append(part)
         stack.extend(reversed(part._parts()))
     done: list[R] = []
-    for part in reversed(order):
+    for count, part in enumerate(reversed(order)):
+        if count % _STRIDE == 0:
+            take_turns()
         results = [done.pop() for _ in part._parts()]
         done.append(make(part, results))
     return done.pop()

@@ -8,8 +8,11 @@ failed before the first failure that was found. What did not fail is not read.
 
 from __future__ import annotations
 
+import functools
 import heapq
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import anyio.lowlevel
 
 from flyte_remote_async.errors import ExecutionNotDoneError, MalformedMessageError, RPCError, UnauthenticatedError
 from flyte_remote_async.executions.attempt import FlyteTaskExecution
@@ -18,19 +21,25 @@ from flyte_remote_async.executions.node import FlyteNodeExecution, evidence_of
 from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
 from flyte_remote_async.models.outcomes import is_cut
 from flyte_remote_async.models.phases import NodePhase, WorkflowPhase
-from flyte_remote_async.policy.blame import Outcome, blame_of, failed_by_itself
+from flyte_remote_async.operations.calm import STRIDE, Calm
+from flyte_remote_async.operations.suspects import Suspect, began_after, handler_in, outcome_of
+from flyte_remote_async.policy.blame import failed_by_itself
 from flyte_remote_async.policy.retry import is_passing
 from flyte_remote_async.policy.sync_plan import Coverage, needs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from flyte_remote_async.executions.binding import Remote
     from flyte_remote_async.models.identifiers import WorkflowExecutionIdentifier
     from flyte_remote_async.models.outcomes import ExecutionError
     from flyte_remote_async.operations.session import Session
+    from flyte_remote_async.policy.blame import Outcome
 
 __all__ = ["explain_failure"]
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 # So many levels are looked into: an execution of which thousands of parts failed is explained by a few of them.
 _MOST_LEVELS: Final = 100
@@ -50,7 +59,11 @@ async def explain_failure(session: Session, remote: Remote, execution: FlyteWork
         ExecutionNotDoneError: It has not ended yet.
         RPCError: The control plane could not be asked.
     """
-    search = _Search(session, remote)
+    with Calm() as calm:
+        return await _explained(_Search(session, remote, calm), execution)
+
+
+async def _explained(search: _Search, execution: FlyteWorkflowExecution) -> FailureReport | None:
     if not execution.is_done or _is_cut(execution.closure.error):
         execution = await search.now(execution)
     if not execution.is_done:
@@ -59,51 +72,13 @@ async def explain_failure(session: Session, remote: Remote, execution: FlyteWork
     return None if execution.is_successful else await search.report(execution)
 
 
-class _Suspect:
-    """A part that failed, on the way from the execution to the first failure.
-
-    Args:
-        part: The node or execution.
-        above: What it is in; None for the execution that is explained.
-        outcome: How it ended.
-    """
-
-    def __init__(
-        self, part: FlyteNodeExecution | FlyteWorkflowExecution, above: _Suspect | None, outcome: Outcome
-    ) -> None:
-        self.part = part
-        self.above = above
-        self.outcome = outcome
-        self.rank = blame_of(outcome)
-        self.attempts: tuple[FlyteTaskExecution, ...] | None = None
-
-    def __lt__(self, other: _Suspect) -> bool:
-        return self.rank < other.rank
-
-    @property
-    def path(self) -> tuple[FlyteNodeExecution | FlyteWorkflowExecution, ...]:
-        """The way to it, the execution that is explained first."""
-        found = []
-        suspect: _Suspect | None = self
-        while suspect is not None:
-            found.append(suspect.part)
-            suspect = suspect.above
-        return tuple(reversed(found))
-
-    @property
-    def node(self) -> FlyteNodeExecution | None:
-        """The node that it is or is in; None for the execution that is explained."""
-        if isinstance(self.part, FlyteNodeExecution):
-            return self.part
-        return self.above.node if self.above else None
-
-
 class _Search:
     """Looks for the first failure of one execution."""
 
-    def __init__(self, session: Session, remote: Remote) -> None:
+    def __init__(self, session: Session, remote: Remote, calm: Calm) -> None:
         self._session = session
         self._remote = remote
+        self._calm = calm
         self._levels = 0
         self._interrupted: list[FlyteNodeExecution] = []
         self._problem: str | None = None
@@ -121,7 +96,7 @@ class _Search:
 
     async def report(self, execution: FlyteWorkflowExecution) -> FailureReport:
         """Return why an execution failed."""
-        root = _Suspect(execution, None, _outcome_of(execution))
+        root = Suspect(execution, None, outcome_of(execution))
         first, *others = await self._leaves(root)
         attempts = first.attempts if first.attempts is not None else await self._attempts(first)
         nodes = (other.node for other in others)
@@ -136,13 +111,13 @@ class _Search:
             problem=self._problem,
         )
 
-    async def _leaves(self, root: _Suspect) -> list[_Suspect]:
+    async def _leaves(self, root: Suspect) -> list[Suspect]:
         """Return the parts that failed and have nothing below them that did, the first to fail first."""
-        open_ones, leaves = [root], list[_Suspect]()
+        open_ones, leaves = [root], list[Suspect]()
         while open_ones:
             suspect = heapq.heappop(open_ones)
             # A part that began after the first failure holds no earlier one.
-            is_later = bool(leaves) and _began_after(suspect, min(leaves))
+            is_later = bool(leaves) and began_after(suspect, min(leaves))
             below = [] if is_later else await self._below(suspect)
             for one in below:
                 heapq.heappush(open_ones, one)
@@ -152,46 +127,60 @@ class _Search:
 
     # --- what is below a suspect --------------------------------------------------------------------------------
 
-    async def _below(self, suspect: _Suspect) -> list[_Suspect]:
+    async def _below(self, suspect: Suspect) -> list[Suspect]:
         part = suspect.part
         if self._levels >= _MOST_LEVELS:
             self._problem = f"more than {_MOST_LEVELS} levels failed; not all of them were looked into"
             return []
         if isinstance(part, FlyteWorkflowExecution):
-            return self._failed(suspect, await self._level(part))
+            return await self._failed(suspect, await self._level(part))
         needs = needs_of(evidence_of(part.to_flyte_idl()), Coverage())
         if needs.execution:
             child = part.closure.workflow_node_metadata
             return [] if child is None else await self._child(suspect, child)
         if needs.children:
-            found = self._failed(suspect, await self._level(part))
+            found = await self._failed(suspect, await self._level(part))
             if found:
                 return found
         return await self._elements(suspect) if part.metadata.is_array else []
 
-    def _failed(self, suspect: _Suspect, level: tuple[FlyteNodeExecution, ...]) -> list[_Suspect]:
+    async def _failed(self, suspect: Suspect, level: Sequence[FlyteNodeExecution]) -> list[Suspect]:
         self._interrupted += [node for node in level if node.phase is NodePhase.ABORTED]
-        handler = _handler_in(suspect.part)
-        outcomes = {
-            node.id.node_id: _outcome_of(node, is_handler=suspect.outcome.is_handler or node.spec_node_id == handler)
-            for node in level
-        }
-        failed = {outcome.node_id for outcome in failed_by_itself(outcomes.values())}
-        return [_Suspect(node, suspect, outcomes[node.id.node_id]) for node in level if node.id.node_id in failed]
+        handler = handler_in(suspect.part)
+        is_in_handler = suspect.outcome.is_handler
 
-    async def _level(self, part: FlyteNodeExecution | FlyteWorkflowExecution) -> tuple[FlyteNodeExecution, ...]:
+        def made(node: FlyteNodeExecution) -> Outcome:
+            return outcome_of(node, is_handler=is_in_handler or node.spec_node_id == handler)
+
+        outcomes = {outcome.node_id: outcome for outcome in await self._in_turns(made, level)}
+        failed = {outcome.node_id for outcome in failed_by_itself(outcomes.values())}
+        return [Suspect(node, suspect, outcomes[node.id.node_id]) for node in level if node.id.node_id in failed]
+
+    async def _level(self, part: FlyteNodeExecution | FlyteWorkflowExecution) -> Sequence[FlyteNodeExecution]:
         """Return the nodes right below a part."""
         held = part._nodes if isinstance(part, FlyteWorkflowExecution) else part._below.nodes
         if held is not None and part.covers(Coverage(attempts=False)):
             return held
         self._levels += 1
+        read = functools.partial(self._session.reader.nodes, on_full_page=self._calm.begin)
         if isinstance(part, FlyteWorkflowExecution):
-            rows = await self._ask(self._session.reader.nodes, part.id)
+            rows = await self._ask(read, part.id)
         else:
-            rows = await self._ask(self._session.reader.nodes, part.id.execution_id, part.id.node_id)
-        return tuple(FlyteNodeExecution.from_flyte_idl(row, remote=self._remote) for row in rows or ())
+            rows = await self._ask(read, part.id.execution_id, part.id.node_id)
+        made = functools.partial(FlyteNodeExecution.from_flyte_idl, remote=self._remote)
+        return await self._in_turns(made, rows or ())
 
-    async def _child(self, suspect: _Suspect, id: WorkflowExecutionIdentifier) -> list[_Suspect]:
+    async def _in_turns(self, make: Callable[[S], T], parts: Sequence[S]) -> list[T]:
+        """Return what is made of each part of a level; the loop gets its turn now and then."""
+        self._calm.count(len(parts))
+        made = []
+        for count, part in enumerate(parts, 1):
+            made.append(make(part))
+            if count % STRIDE == 0:
+                await anyio.lowlevel.checkpoint()
+        return made
+
+    async def _child(self, suspect: Suspect, id: WorkflowExecutionIdentifier) -> list[Suspect]:
         """Return the execution that a node started, where that is what failed."""
         part = suspect.part
         held = part.child_executions if isinstance(part, FlyteNodeExecution) else ()
@@ -204,9 +193,9 @@ class _Search:
         is_within = any(isinstance(above, FlyteWorkflowExecution) and above.id == id for above in suspect.path)
         if child.phase not in _FAILED or is_within:
             return []
-        return [_Suspect(child, suspect, _outcome_of(child, is_handler=suspect.outcome.is_handler))]
+        return [Suspect(child, suspect, outcome_of(child, is_handler=suspect.outcome.is_handler))]
 
-    async def _elements(self, suspect: _Suspect) -> list[_Suspect]:
+    async def _elements(self, suspect: Suspect) -> list[Suspect]:
         """Return the execution of the first element that failed, for a map over a launch plan."""
         suspect.attempts = await self._attempts(suspect)
         failed = failed_elements(suspect.attempts[-1]) if suspect.attempts else ()
@@ -216,7 +205,7 @@ class _Search:
 
     # --- what is known of the first failure ---------------------------------------------------------------------
 
-    async def _attempts(self, suspect: _Suspect) -> tuple[FlyteTaskExecution, ...]:
+    async def _attempts(self, suspect: Suspect) -> tuple[FlyteTaskExecution, ...]:
         part = suspect.part
         if isinstance(part, FlyteWorkflowExecution):
             return ()
@@ -251,33 +240,6 @@ class _Search:
                 raise
             self._problem = str(error)
             return None
-
-
-def _outcome_of(part: FlyteNodeExecution | FlyteWorkflowExecution, *, is_handler: bool = False) -> Outcome:
-    closure = part.closure
-    node = part if isinstance(part, FlyteNodeExecution) else None
-    return Outcome(
-        node_id=node.id.node_id if node else "",
-        spec_node_id=node.spec_node_id if node else "",
-        phase=node.phase if node else NodePhase.FAILED,
-        retry_group=node.metadata.retry_group if node else "",
-        began=closure.created_at,
-        ended=closure.updated_at,
-        is_handler=is_handler,
-    )
-
-
-def _began_after(suspect: _Suspect, first: _Suspect) -> bool:
-    began, ended = suspect.outcome.began, first.outcome.ended
-    handles = suspect.rank[0] and not first.rank[0]
-    return handles or (began is not None and ended is not None and began >= ended and suspect.rank[0] == first.rank[0])
-
-
-def _handler_in(part: FlyteNodeExecution | FlyteWorkflowExecution) -> str | None:
-    """Return the id of the failure handler, where the definition of the workflow was read."""
-    workflow = part.flyte_workflow if isinstance(part, FlyteWorkflowExecution) else None
-    node = workflow.failure_node if workflow is not None else None
-    return None if node is None else node.id
 
 
 def _is_cut(error: ExecutionError | None) -> bool:

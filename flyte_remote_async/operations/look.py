@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 from collections import deque
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -34,6 +33,7 @@ from flyte_remote_async.models.identifiers import (
     WorkflowExecutionIdentifier,
 )
 from flyte_remote_async.models.phases import WorkflowPhase
+from flyte_remote_async.operations.calm import LARGE, STRIDE, Calm
 from flyte_remote_async.operations.drafts import Context, ExecutionDraft, NodeDraft, present
 from flyte_remote_async.operations.lag import goes_back, says_nothing_new, without_lag
 from flyte_remote_async.operations.session import READS_AT_ONCE
@@ -70,12 +70,6 @@ _OF_THE_NODE: Final = (
 # So a filter is refused; flyteadmin answers UNKNOWN when its database cannot take one.
 _REFUSED: Final = (InvalidArgumentError, UnimplementedError, UnknownError)
 
-# So many nodes are taken in before the loop gets its turn.
-_STRIDE: Final = 100
-
-# With more parts in a tree a collection of all garbage stops the loop for longer than all the rest does.
-_LARGE: Final = 1000
-
 
 @attrs.define(eq=False)
 class Look:
@@ -93,10 +87,7 @@ class Look:
     _drafts: list[ExecutionDraft | NodeDraft] = attrs.field(factory=list, init=False)
     _tasks: dict[Identifier, FlyteTask | None] = attrs.field(factory=dict, init=False)
     _workflows: dict[Identifier, FlyteWorkflow | None] = attrs.field(factory=dict, init=False)
-    _calm: ExitStack = attrs.field(factory=ExitStack, init=False)
-    _is_large: bool = attrs.field(default=False, init=False)
-    # How many nodes and attempts there are so far.
-    _parts: int = attrs.field(default=0, init=False)
+    _calm: Calm = attrs.field(factory=Calm, init=False)
     # One level at a time: the loop gets its turn after each stride, whatever number of levels comes in at once.
     _filing: anyio.Lock = attrs.field(factory=anyio.Lock, init=False)
     # Nodes whose attempts are to be read, and how many tasks do that.
@@ -122,8 +113,8 @@ class Look:
             ClientStateError: The remote is closed, or used from the wrong loop or process.
         """
         with self._calm:
-            if has_more_than(old, _LARGE):
-                self._calm_down()
+            if has_more_than(old, LARGE):
+                self._calm.begin()
             return await self._at(ExecutionDraft(old.id, old, message=message, is_cut=is_cut))
 
     async def _at(self, root: ExecutionDraft) -> FlyteWorkflowExecution:
@@ -136,7 +127,7 @@ class Look:
                 draft.define(context)
         for count, draft in enumerate(reversed(self._drafts), 1):
             draft.make(context)
-            if count % _STRIDE == 0:
+            if count % STRIDE == 0:
                 await anyio.lowlevel.checkpoint()
         return present(root.snapshot)
 
@@ -166,7 +157,7 @@ class Look:
         before = owner.old_nodes
         filters = () if owner.is_final else await self._changed_since(before)
         parent_id = parent.message.id.node_id if parent else ""
-        read = functools.partial(self.session.reader.nodes, execution.id, parent_id, on_full_page=self._calm_down)
+        read = functools.partial(self.session.reader.nodes, execution.id, parent_id, on_full_page=self._calm.begin)
         rows = None
         if filters:
             try:
@@ -185,7 +176,7 @@ class Look:
         async with self._filing:
             for count, (node_id, message) in enumerate(level.items(), 1):
                 owner.nodes.append(self._start_node(group, owner, message, before.get(node_id)))
-                if count % _STRIDE == 0:
+                if count % STRIDE == 0:
                     await anyio.lowlevel.checkpoint()
 
     async def _changed_since(self, before: Mapping[str, FlyteNodeExecution]) -> tuple[Filter, ...]:
@@ -195,22 +186,9 @@ class Look:
         async with self._filing:
             for count, node in enumerate(before.values(), 1):
                 times.append(node.closure.updated_at)
-                if count % _STRIDE == 0:
+                if count % STRIDE == 0:
                     await anyio.lowlevel.checkpoint()
         return changed_since(times)
-
-    def _count(self, parts: int) -> None:
-        self._parts += parts
-        if self._parts > _LARGE:
-            self._calm_down()
-
-    def _calm_down(self) -> None:
-        """Let the garbage collector leave old objects alone until the look is over."""
-        if not self._is_large:
-            self._is_large = True
-            from flyte_remote_async.resolver.workers import full_collections_postponed
-
-            self._calm.enter_context(full_collections_postponed())
 
     def _start_node(
         self,
@@ -223,7 +201,7 @@ class Look:
         row = present(old).to_flyte_idl() if unmoved else present(message)
         draft = NodeDraft(row, owner, old)
         self._drafts.append(draft)
-        self._count(1)
+        self._calm.count(1)
         if unmoved and old is not None and old.covers(self.wanted):
             draft.snapshot = old
             return draft
@@ -281,7 +259,7 @@ class Look:
             draft, self.session.reader.attempts, NodeExecutionIdentifier.from_flyte_idl(draft.message.id)
         )
         draft.attempts = None if found is None else without_lag(found, draft.old)
-        self._count(len(draft.attempts or ()))
+        self._calm.count(len(draft.attempts or ()))
         if self.wanted.definitions and draft.attempts:
             for id in {Identifier.from_flyte_idl(attempt.id.task_id) for attempt in draft.attempts}:
                 group.start_soon(self._read_task, id)

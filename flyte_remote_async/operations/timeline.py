@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-import anyio.to_thread
 from flyteidl.admin import execution_pb2
 
 from flyte_remote_async.errors import MalformedMessageError, RPCError
@@ -14,6 +13,7 @@ from flyte_remote_async.executions.timeline import Timeline, TimelineSource
 from flyte_remote_async.models.phases import WorkflowPhase
 from flyte_remote_async.operations.look import Look
 from flyte_remote_async.policy.sync_plan import Coverage
+from flyte_remote_async.resolver.workers import beside
 from flyte_remote_async.transport.methods import GET_EXECUTION_METRICS
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ async def timeline(session: Session, remote: Remote, execution: FlyteWorkflowExe
     if not execution.covers(Coverage()):
         execution = await Look(session, remote, Coverage()).at(execution, message)
     # Thousands of nodes take a while.
-    return await anyio.to_thread.run_sync(timeline_of, execution, datetime.now(UTC), problem)
+    return await beside(timeline_of, execution, datetime.now(UTC), problem)
 
 
 async def _reckoned(session: Session, execution: execution_pb2.Execution) -> Timeline | str:
@@ -60,6 +60,10 @@ async def _reckoned(session: Session, execution: execution_pb2.Execution) -> Tim
     except (RPCError, MalformedMessageError) as error:
         # Flyte 1.16 refuses failure nodes and some dynamic ones. Whether it can be asked at all the nodes will show.
         return str(error)
+    return await beside(_told, reply)
+
+
+def _told(reply: execution_pb2.WorkflowExecutionGetMetricsResponse) -> Timeline | str:
     root = span_of_message(reply.span)
     if not is_whole(root):
         return "GetExecutionMetrics left out nodes of the execution"

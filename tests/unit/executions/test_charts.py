@@ -28,6 +28,7 @@ from flyte_remote_async import (
     WorkflowExecutionIdentifier,
     WorkflowPhase,
 )
+from flyte_remote_async.executions import gantt, outline
 from flyte_remote_async.executions.gantt import Use, rows, use_of
 from flyte_remote_async.executions.markup import cut, moment_text, seconds_text
 from flyte_remote_async.executions.node import Below
@@ -345,12 +346,35 @@ def test_nodes_that_were_not_read_are_said_to_be() -> None:
 
 def test_a_page_has_so_many_entries() -> None:
     wide = execution_of(nodes=[node_of(node_id=f"n{number}") for number in range(1000)])
-    page = wide._repr_html_()
-    checked(page)
-    assert ">n398<" in page
-    assert ">n399<" not in page
-    assert "… and 601 more" in page
-    assert len(wide.tree().splitlines()) == 1001
+    checked(wide._repr_html_())
+    for text in (wide.tree(), wide._repr_html_(), printed(wide)):
+        assert "n398" in text
+        assert "n399" not in text
+        assert "… and 601 more" in text
+
+
+def test_what_is_not_shown_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def noted(cls: type[Any]) -> Any:
+        def make(*args: Any) -> Any:
+            made.append(cls.__name__)
+            return cls(*args)
+
+        return make
+
+    monkeypatch.setattr(outline, "Entry", noted(outline.Entry))
+    monkeypatch.setattr(gantt, "Row", noted(gantt.Row))
+    wide = execution_of(nodes=[node_of(node_id=f"n{number}") for number in range(1000)])
+    for show in (wide.tree, wide._repr_html_, lambda: printed(wide)):
+        made.clear()
+        show()
+        assert made == ["Entry"] * 400
+    timeline = timeline_of(wide, NOON)
+    for show in (timeline.__str__, timeline._repr_html_, lambda: printed(timeline)):
+        made.clear()
+        show()
+        assert made == ["Row"] * 400
 
 
 # --- words ----------------------------------------------------------------------------------------------------------

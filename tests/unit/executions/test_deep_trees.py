@@ -6,11 +6,13 @@ import copy
 import gc
 import pickle
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from flyte_remote_async import NodePhase
+from flyte_remote_async.executions.outline import lines, outline
 from tests.support.snapshots import attempt_of, execution_of, node_of
 
 if TYPE_CHECKING:
@@ -61,8 +63,10 @@ def test_a_deep_tree_is_a_value(nest: Callable[..., FlyteWorkflowExecution], dep
     for text in (repr(tree), tree.short_string()):
         assert len(text) < 1_000
     assert len(tree._repr_html_()) < 1_000_000
-    assert len(tree.tree().splitlines()) > depth
-    assert max(map(len, tree.tree().splitlines())) < 300
+    assert len(tree.tree().splitlines()) == 401
+    every = lines(outline(tree, datetime.now(UTC)))
+    assert len(every) > depth
+    assert max(map(len, every)) < 300
     assert tree.__rich__() is not None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,13 +12,21 @@ import attrs
 import pytest
 from flyteidl.admin import node_execution_pb2
 
+from flyte_remote_async import SpanKind, TimelineSource
 from flyte_remote_async.devserver import DevServer
+from flyte_remote_async.errors import PermissionDeniedError
+from flyte_remote_async.executions.tree import fold
 from flyte_remote_async.models.node_executions import NodeExecutionClosure
+from flyte_remote_async.models.turns import BETWEEN
+from flyte_remote_async.operations import timeline as timelines
 from flyte_remote_async.operations.look import Look
 from flyte_remote_async.operations.session import READS_AT_ONCE
 from flyte_remote_async.policy.sync_plan import Coverage
 from flyte_remote_async.testing import build_attempt, build_execution, build_node
-from tests.support.remotes import Ledger, remote_of, remote_over
+from tests.support import recordings
+from tests.support.films import refuse
+from tests.support.remotes import Ledger, recorded_server, remote_of, remote_over
+from tests.support.snapshots import execution_of, node_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -202,3 +211,83 @@ async def test_so_are_the_times_of_the_snapshot_before(monkeypatch: pytest.Monke
             await first.sync(sync_nodes=True, attempts=False)
         assert len(decoded) >= 90 * READS_AT_ONCE
         assert 0 < meter.most <= 100
+
+
+# --- what is made of large trees ------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def open_ended() -> AsyncIterator[tuple[FlyteRemote, Ledger]]:
+    nodes = [build_node(f"n{number}", "FAILED" if number == 700 else "SUCCEEDED") for number in range(1200)]
+    async with DevServer() as server, remote_of(server) as (remote, ledger):
+        await server.load(build_execution("large", "FAILED", nodes=nodes))
+        yield remote, ledger
+
+
+@pytest.fixture
+def where(monkeypatch: pytest.MonkeyPatch) -> list[tuple[bool, bool]]:
+    """Return where timelines are made: whether on the loop's thread, and whether full collections wait."""
+    seen: list[tuple[bool, bool]] = []
+
+    def noted(usual: Callable[..., Any]) -> Callable[..., Any]:
+        def make(*args: Any) -> Any:
+            seen.append((threading.current_thread() is threading.main_thread(), gc.get_threshold()[2] > NORMAL[2]))
+            return usual(*args)
+
+        return make
+
+    for name in ("timeline_of", "span_of_message"):
+        monkeypatch.setattr(timelines, name, noted(getattr(timelines, name)))
+    return seen
+
+
+async def test_a_timeline_is_made_in_the_thread_for_such_work(where: list[tuple[bool, bool]]) -> None:
+    async with open_ended() as (remote, ledger):
+        refuse(ledger, "GetExecutionMetrics", lambda: PermissionDeniedError("not for you"))
+        timeline = await (await remote.fetch_execution("large")).timeline()
+        assert len(list(timeline.spans(SpanKind.NODE))) == 1200
+        assert where == [(False, True)]
+        assert gc.get_threshold() == NORMAL
+
+
+async def test_so_is_that_of_the_server(where: list[tuple[bool, bool]]) -> None:
+    async with recorded_server() as server, remote_of(server) as (remote, _):
+        timeline = await remote.execution(recordings.labels()["samples.chain"]).timeline()
+        assert timeline.source is TimelineSource.METRICS
+        assert where == [(False, True)]
+
+
+def test_a_tree_is_folded_in_turns() -> None:
+    turns = []
+    token = BETWEEN.set(lambda: turns.append(1))
+    try:
+        execution = execution_of(nodes=[node_of(node_id=f"n{number}") for number in range(1000)])
+        assert fold(execution, lambda _, below: 1 + sum(below)) == 1001
+    finally:
+        BETWEEN.reset(token)
+    assert len(turns) >= 10
+
+
+@pytest.mark.parametrize("is_held", [True, False])
+async def test_a_failure_is_searched_in_turns(monkeypatch: pytest.MonkeyPatch, is_held: bool) -> None:
+    decoded: list[Any] = []
+    usual = NodeExecutionClosure.from_flyte_idl
+
+    def noted(message: Any) -> NodeExecutionClosure:
+        decoded.append(gc.get_threshold()[2] > NORMAL[2])
+        return usual(message)
+
+    monkeypatch.setattr(NodeExecutionClosure, "from_flyte_idl", noted)
+    async with open_ended() as (remote, _):
+        execution = await remote.fetch_execution("large")
+        if is_held:
+            execution = await execution.sync(sync_nodes=True)
+        decoded.clear()
+        with Meter(lambda: len(decoded)) as meter:
+            report = await execution.explain_failure()
+        assert report is not None
+        assert str(report.path[-1].id).endswith("n700")
+        assert len(decoded) >= 1200
+        assert all(decoded[:1200])
+        assert 0 < meter.most <= 110
+        assert gc.get_threshold() == NORMAL
