@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from concurrent.futures import CancelledError
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
@@ -98,7 +99,8 @@ class ThreadedDevServer:
         """
         if self._portal is None:
             with contextlib.ExitStack() as stack:
-                portal = stack.enter_context(start_blocking_portal("asyncio", name="devserver"))
+                portal = stack.enter_context(start_blocking_portal("asyncio"))
+                portal.call(_name_this_thread)
                 # Whoever waits in `call` when the server is closed must not keep it open.
                 stack.callback(portal.call, portal.stop, True)  # noqa: FBT003 - by position only
                 portal.call(self.server.start)
@@ -196,3 +198,7 @@ class ThreadedDevServer:
         if self._portal is None:
             raise ClosedError("the devserver is not running: use it inside of `with DevServer.in_thread() as dev:`")
         return self._portal
+
+
+def _name_this_thread() -> None:
+    threading.current_thread().name = "devserver"
