@@ -149,4 +149,4 @@ def test_a_devserver_that_was_asked_nothing_has_loaded_neither_compiler_nor_code
     unwanted = {
         f"flyte_remote_async.{name}" for name in ("devserver.compiler", "literals.registry", "devserver.importer")
     }
-    assert (unwanted | {"starlette", "uvicorn", "croniter", "rich", "decimal"}).isdisjoint(loaded)
+    assert (unwanted | {"starlette", "uvicorn", "croniter", "rich"}).isdisjoint(loaded)
