@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from flyteidl.core import dynamic_job_pb2, identifier_pb2, literals_pb2, workflow_pb2
 
-from flyte_remote_async.devserver.dynamic import DynamicWorkflow
-from flyte_remote_async.devserver.stand_ins import FlyteRecoverableException, current_attempt
+from flyte_remote_async.devserver.runners.dynamic import DynamicWorkflow
+from flyte_remote_async.devserver.runners.stand_ins import FlyteRecoverableException, current_attempt
 from flyte_remote_async.models.phases import NodePhase
 from tests.support.engine_rig import phase
 from tests.support.made_workflows import binding, integer, made, task, task_node
