@@ -45,13 +45,17 @@ class _Arrivals:
 
 
 async def as_completed(
-    terms: Terms, executions: Sequence[FlyteWorkflowExecution]
+    terms: Terms, executions: Sequence[FlyteWorkflowExecution], *, return_exceptions: bool
 ) -> AsyncGenerator[tuple[int, FlyteWorkflowExecution | FlyteRemoteError]]:
     """Yield the index and the snapshot of each execution, or the error instead, in the order in which they end.
 
     Args:
         terms: On what terms to wait.
         executions: The last snapshots.
+        return_exceptions: Whether an error is yielded; otherwise it is raised.
+
+    Raises:
+        FlyteRemoteError: One cannot be waited for.
     """
     arrivals = _Arrivals(executions)
     finishing: dict[asyncio.Task[FlyteWorkflowExecution | FlyteRemoteError], int] = {}
@@ -76,7 +80,10 @@ async def as_completed(
                 finishing[task] = index
             for task in [task for task in finishing if task.done()]:
                 left -= 1
-                yield finishing.pop(task), task.result()
+                index, one = finishing.pop(task), task.result()
+                if isinstance(one, FlyteRemoteError) and not return_exceptions:
+                    raise one
+                yield index, one
                 arrivals.changed.set()
             await arrivals.changed.wait()
     finally:
