@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
+import anyio.lowlevel
+
 from flyte_remote_async.errors import FlyteRemoteError
 from flyte_remote_async.operations.hub.finish import ticket_for
 
@@ -20,6 +22,9 @@ __all__ = ["as_completed"]
 
 # The nodes of so many are read at one time, or wait to be given out.
 _FINISHED_AHEAD: Final = 16
+
+# So many come before the loop gets its turn.
+_STRIDE: Final = 100
 
 
 class _Arrivals:
@@ -56,13 +61,16 @@ async def as_completed(
     finishing: dict[asyncio.Task[FlyteWorkflowExecution | FlyteRemoteError], int] = {}
     hub, left = terms.session.hub, len(executions)
     try:
-        for index, execution in enumerate(executions):
-            if execution.is_known_to_its_end:
-                arrivals.ended.append((index, None))
-            else:
-                ticket = ticket_for(execution, interval=terms.interval, deadline=terms.deadline)
-                arrivals.tickets[ticket] = index
-                hub.join(ticket, arrivals)
+        with hub.gathering():
+            for index, execution in enumerate(executions):
+                if execution.is_known_to_its_end:
+                    arrivals.ended.append((index, None))
+                else:
+                    ticket = ticket_for(execution, interval=terms.interval, deadline=terms.deadline)
+                    arrivals.tickets[ticket] = index
+                    hub.join(ticket, arrivals)
+                if (index + 1) % _STRIDE == 0:
+                    await anyio.lowlevel.checkpoint()
         while left:
             arrivals.changed.clear()
             while arrivals.ended and len(finishing) < _FINISHED_AHEAD:
