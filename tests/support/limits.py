@@ -16,12 +16,12 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["pytest_pyfunc_call", "pytest_timeout_set_timer"]
+__all__ = ["SHARE", "pytest_pyfunc_call", "pytest_timeout_set_timer"]
 
 _LIMIT = pytest.StashKey[float]()
 
 # What is left is for the fixtures.
-_SHARE = 0.8
+SHARE = 0.8
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -38,7 +38,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 
         @functools.wraps(test)
         async def limited(*args: Any, **kwargs: Any) -> None:
-            with anyio.fail_after(_SHARE * limit):
+            with anyio.fail_after(SHARE * limit):
                 await test(*args, **kwargs)
 
         pyfuncitem.obj = limited

@@ -74,7 +74,12 @@ def test_warnings_are_errors(pytestconfig: pytest.Config) -> None:
     assert float(pytestconfig.getini("timeout")) > 0
 
 
-LIMITS = "from tests.support.limits import pytest_pyfunc_call, pytest_timeout_set_timer"
+LIMITS = """\
+from tests.support import limits
+from tests.support.limits import pytest_pyfunc_call, pytest_timeout_set_timer
+
+limits.SHARE = 0.02
+"""
 HANGS = """\
 import anyio
 import pytest
@@ -101,7 +106,7 @@ async def test_that_comes_after_it(thing):
 def test_an_async_test_that_hangs_fails_and_the_others_go_on(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(LIMITS)
     (tmp_path / "test_hangs.py").write_text(HANGS)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", "--timeout=2"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", "--timeout=40"]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment)
     assert "1 failed, 1 passed" in done.stdout, done.stdout + done.stderr
