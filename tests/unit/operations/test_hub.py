@@ -9,6 +9,7 @@ import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import attrs
 import pytest
 from flyteidl.admin import common_pb2, execution_pb2
@@ -651,6 +652,37 @@ async def test_any_subset_can_be_cancelled_at_any_moment(crowd: Crowd, seed: int
     assert not crowd.remote.waits
     await eventually(lambda: asyncio.all_tasks() == before)
     assert reads.borrowed_tokens == 0
+
+
+async def turns_until(condition: Callable[[], bool]) -> int:
+    """Return how many turns the loop made until a condition held."""
+    turns = 0
+    with anyio.fail_after(20):
+        while not condition():
+            await asyncio.sleep(0)
+            turns += 1
+    return turns
+
+
+async def test_many_who_come_and_go_at_once_leave_the_loop_its_turns(crowd: Crowd) -> None:
+    names = names_of(1000)
+    await crowd.put(names)
+    subjects = crowd.remote._open.hub.schedule.subjects
+    together = asyncio.create_task(crowd.remote.wait_all(crowd.handles(names), sync_nodes=False))
+    assert await turns_until(lambda: len(subjects) == 1000) >= 10
+    await crowd.waiting(1000)
+    assert crowd.ledger.counts == {"ListExecutions": 1}
+    waits = [asyncio.create_task(one.wait(sync_nodes=False)) for one in crowd.handles(names)]
+    await eventually(lambda: sum(len(subject.tickets) for subject in subjects.values()) == 2000)
+    together.cancel()
+    for wait in waits[1:]:
+        wait.cancel()
+    assert await turns_until(lambda: len(subjects) == 1) >= 20
+    assert [state.waiters for state in crowd.remote.waits] == [1]
+    waits[0].cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waits[0]
+    assert crowd.remote.waits == ()
 
 
 async def test_cancelled_at_every_step_a_wait_for_all_leaves_nothing(crowd: Crowd) -> None:
