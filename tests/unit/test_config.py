@@ -7,12 +7,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flyte_remote_async.config import AuthConfig, Config, Secret, StorageConfig, Timeouts
 from flyte_remote_async.config.keys import KEYS
+from flyte_remote_async.config.overrides import Overrides
 from flyte_remote_async.errors import ConfigError, FlyteRemoteError
 
 if TYPE_CHECKING:
@@ -429,6 +431,11 @@ def test_explain_names_the_source_of_each_value() -> None:
     assert "storage.s3_secret_access_key = ***  (the given configuration: storage.connection.secret-key)" in lines
     assert "auth.client_secret = None  (default)" in lines
     assert "endpoint = 'localhost:30080'  (default: the local sandbox)" in load().explain()
+
+
+def test_what_may_be_given_by_name_is_what_a_configuration_has() -> None:
+    fields = {field.alias for field in attrs.fields(Config)} - {"endpoint", "sources"}
+    assert Overrides.__optional_keys__ == fields
 
 
 def test_configurations_are_values() -> None:
