@@ -344,6 +344,17 @@ async def test_so_many_run_at_a_time(data: DataPlane) -> None:
         group.cancel_scope.cancel()
 
 
+async def test_an_eager_task_leaves_the_place_to_those_that_it_waits_for(data: DataPlane) -> None:
+    runner = ContainerRunner(data, ContainerOptions(limit=1), lambda: "")
+    eager = python("import time; print(1, flush=True); time.sleep(300)", number=0)
+    eager.task.metadata.is_eager = True
+    async with anyio.create_task_group() as group:
+        group.start_soon(runner.run, eager)
+        await eventually(lambda: any(log.text() for log in data.logs._live.values()))
+        assert (await runner.run(python("", number=1))).error is None
+        group.cancel_scope.cancel()
+
+
 async def test_its_log_has_a_link(runner: ContainerRunner, data: DataPlane) -> None:
     (log,) = runner.logs(python(""))
     assert log.uri == f"http://{data.http.endpoint}/logs/p/d/e/n0/0"
