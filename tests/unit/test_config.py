@@ -294,6 +294,7 @@ def test_words_for_false(word: str) -> None:
         (b"admin: \xff", "is not UTF-8"),
         (b"[platform]\nurl", "is not a valid ini file, line 2"),
         (b"[platform]\n[platform]", "line 2"),
+        (b"[]", "is not a valid ini file, line 1"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_an_error_that_names_the_place(content: bytes, words: str) -> None:
