@@ -187,7 +187,7 @@ class Run:
         if failure.error is None:
             failure = user_failure("Timeout", "Timeout in node")
         if level.parent is None and failure.error is not None:
-            await self.recorder.fail_execution(failure.error)
+            await self.recorder.execution.fail(failure.error)
         inside = level.parent.node_id if level.parent else ""
         await self.recorder.abort_inside(inside, level.abort_reason)
         node = level.graph.failure_node

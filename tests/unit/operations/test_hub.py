@@ -307,7 +307,7 @@ async def test_errors_can_be_results(crowd: Crowd) -> None:
     await crowd.put(["one", "slow"])
     await crowd.put(["one"], "SUCCEEDED")
     handles = crowd.handles(["nobody", "one", "slow"])
-    ended = await crowd.remote.wait_all(handles, timeout=0.5, return_exceptions=True, sync_nodes=False)
+    ended = await crowd.remote.wait_all(handles, timeout=1.5, return_exceptions=True, sync_nodes=False)
     assert [type(one).__name__ for one in ended] == ["NotFoundError", "FlyteWorkflowExecution", "WaitTimeoutError"]
     found = [one async for one in crowd.remote.as_completed(handles[:2], return_exceptions=True)]
     assert {type(one).__name__ for one in found} == {"NotFoundError", "FlyteWorkflowExecution"}
@@ -329,8 +329,7 @@ async def test_a_slow_reader_is_not_run_ahead_of(crowd: Crowd) -> None:
 async def test_until_it_runs(crowd: Crowd) -> None:
     await crowd.put(["one"], "QUEUED")
     waiting = asyncio.create_task(crowd.remote.execution("one").wait(until="running", poll_interval=SOON))
-    await crowd.waiting(1)
-    await asyncio.sleep(0.05)
+    await eventually(lambda: crowd.polls >= 3)
     assert not waiting.done()
     await crowd.put(["one"], "RUNNING")
     running = await waiting
@@ -551,9 +550,10 @@ def test_how_the_waits_go_can_be_asked_outside_of_the_loop() -> None:
 async def test_the_silence_is_told_when_the_time_is_over(crowd: Crowd) -> None:
     await crowd.put(["one"])
     refuse(crowd.ledger, "GetExecution", lambda: UnavailableError("restarting"))
+    began = time.monotonic()
     with pytest.raises(WaitTimeoutError, match="restarting") as caught:
         await crowd.remote.execution("one").wait(timeout=0.3, poll_interval=SOON)
-    assert 0.25 <= caught.value.stale_for <= 2
+    assert 0.25 <= caught.value.stale_for <= time.monotonic() - began
 
 
 # --- a hub that breaks, is closed, or is left -------------------------------------------------------------------------
