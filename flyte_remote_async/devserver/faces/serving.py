@@ -30,8 +30,8 @@ __all__ = ["Handler", "ServerTLS", "Serving"]
 
 _LOG: Final = logging.getLogger(__name__)
 
-# Requests up to so many times the limit are received, to be refused in Flyte's words. What is larger still is refused by
-# gRPC itself, which does not read it.
+# Requests up to so many times the limit are received, to be refused in Flyte's words. What is larger still gRPC does
+# not even read.
 _RECEIVED: Final = 16
 _SERVICES: Final = frozenset(method.service for method in METHODS.values())
 
