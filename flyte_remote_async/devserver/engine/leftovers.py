@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import anyio
 from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
 from flyteidl.core import execution_pb2 as core_execution_pb2
 
-from flyte_remote_async.devserver.outcome import SYSTEM, aborted_node
+from flyte_remote_async.devserver.runners.outcome import SYSTEM, WORKFLOW_ABORTED, aborted_node
 from flyte_remote_async.devserver.store.rows import execution_key
 from flyte_remote_async.devserver.store.sql import Statement
 from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Leftovers"]
 
-_WORKFLOW_ABORTED: Final = "Workflow aborted."
 _Phases: TypeAlias = type[WorkflowPhase] | type[NodePhase] | type[TaskPhase]
 _Closure = TypeVar(
     "_Closure",
@@ -80,13 +79,7 @@ class Leftovers:
         def change(message: execution_pb2.Execution) -> None:
             if WorkflowPhase(message.closure.phase).is_terminal:
                 return
-            if error is None:
-                message.closure.phase = core_execution_pb2.WorkflowExecution.ABORTED
-                _stop(message.closure, now)
-            else:
-                message.closure.error.CopyFrom(error)
-                message.closure.phase = core_execution_pb2.WorkflowExecution.FAILED
-                _stop(message.closure, now)
+            _stop(message.closure, core_execution_pb2.WorkflowExecution, error, now)
 
         with anyio.CancelScope(shield=True):
             await self._end_inside(execution_id, error, now)
@@ -103,20 +96,13 @@ class Leftovers:
         async with self._store.transaction() as together:
             for data, _ in attempts:
                 attempt = task_execution_pb2.TaskExecution.FromString(data)
-                if error is None:
-                    attempt.closure.phase = core_execution_pb2.TaskExecution.ABORTED
-                    _stop(attempt.closure, now)
-                else:
-                    attempt.closure.error.CopyFrom(error)
-                    attempt.closure.phase = core_execution_pb2.TaskExecution.FAILED
-                    _stop(attempt.closure, now)
+                _stop(attempt.closure, core_execution_pb2.TaskExecution, error, now)
                 together.put_attempt(attempt)
             for data, parent_id in reversed(nodes):
                 node = node_execution_pb2.NodeExecution.FromString(data)
-                node.closure.error.CopyFrom(error or aborted_node(_WORKFLOW_ABORTED))
-                phases = core_execution_pb2.NodeExecution
-                node.closure.phase = phases.ABORTED if error is None else phases.FAILED
-                _stop(node.closure, now)
+                _stop(node.closure, core_execution_pb2.NodeExecution, error, now)
+                if error is None:
+                    node.closure.error.CopyFrom(aborted_node(WORKFLOW_ABORTED))
                 together.put_node(node, parent_id or "")
 
     async def _rows(
@@ -148,7 +134,11 @@ def _interrupted(name: str) -> core_execution_pb2.ExecutionError:
     )
 
 
-def _stop(closure: _Closure, now: dt.datetime) -> None:
+def _stop(closure: _Closure, phases: Any, error: core_execution_pb2.ExecutionError | None, now: dt.datetime) -> None:
+    """Write an end into a closure, in the phases of its kind: FAILED with an error, ABORTED without."""
+    closure.phase = phases.ABORTED if error is None else phases.FAILED
+    if error is not None:
+        closure.error.CopyFrom(error)
     closure.updated_at.FromDatetime(now)
     if closure.HasField("started_at"):
         # The clock may have been ahead when it began.

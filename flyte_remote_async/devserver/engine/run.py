@@ -18,7 +18,7 @@ from flyte_remote_async.devserver.engine.shares import Share
 from flyte_remote_async.devserver.engine.shortcuts import cached_outcome, recovered_outcome
 from flyte_remote_async.devserver.engine.tries import Tries, allowed_attempts, time_limit
 from flyte_remote_async.devserver.naming import Place
-from flyte_remote_async.devserver.outcome import TIMED_OUT, Outcome, system_failure, user_failure
+from flyte_remote_async.devserver.runners.outcome import TIMED_OUT, Outcome, system_failure, user_failure
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -187,7 +187,7 @@ class Run:
         if failure.error is None:
             failure = user_failure("Timeout", "Timeout in node")
         if level.parent is None and failure.error is not None:
-            await self.recorder.fail_execution(failure.error)
+            await self.recorder.execution.fail(failure.error)
         inside = level.parent.node_id if level.parent else ""
         await self.recorder.abort_inside(inside, level.abort_reason)
         node = level.graph.failure_node

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from flyteidl.admin import execution_pb2
 from flyteidl.core import execution_pb2 as core_execution_pb2
+from flyteidl.core import literals_pb2
 
 from flyte_remote_async.devserver import DevServer
 from flyte_remote_async.errors import RPCError
@@ -22,7 +23,7 @@ NODE = {"node_id": "n0", "execution_id": RUN}
 TASK = {"resource_type": "TASK", "project": "p", "domain": "d", "name": "t", "version": "1"}
 ATTEMPT = {"task_id": TASK, "parent_node_execution_id": NODE, "retry_attempt": 0}
 PHASE = core_execution_pb2.WorkflowExecution
-ONE = {"literals": {"o0": {"scalar": {"primitive": {"integer": 1}}}}}
+ONE = literals_pb2.LiteralMap(literals={"o0": literals_pb2.Literal(scalar={"primitive": {"integer": 1}})})
 ERROR = {"code": "USER:Broken", "message": "it broke", "kind": "USER"}
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from flyteidl.admin import common_pb2, execution_pb2, launch_plan_pb2, matchable_resource_pb2
+from flyteidl.core import literals_pb2
 
 from flyte_remote_async.devserver.services.execution_config import PLATFORM, resolve, run_spec
 from flyte_remote_async.errors import AlreadyExistsError, InternalError, InvalidArgumentError, NotFoundError
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 PLACE = {"project": "flytesnacks", "domain": "development"}
 PLAN = {**PLACE, "resource_type": "LAUNCH_PLAN", "name": "samples.wide5", "version": "v2"}
-ONE = {"literals": {"a": {"scalar": {"primitive": {"integer": 1}}}}}
+ONE = literals_pb2.LiteralMap(literals={"a": literals_pb2.Literal(scalar={"primitive": {"integer": 1}})})
 
 
 def labels(**values: str) -> dict[str, Any]:
@@ -137,10 +138,9 @@ async def test_a_relaunch_of_an_imported_task_has_its_inputs(dev: DevServer, ask
     run = {**PLACE, "name": "imported"}
     await dev.store.put_execution(execution_pb2.Execution(id=run, spec={"launch_plan": task}))
     identifier = (await ask("GetExecution", id=run)).id
-    inputs = execution_pb2.ExecutionSpec(inputs=ONE).inputs
-    await dev.store.put_execution_data(identifier, inputs=inputs)
+    await dev.store.put_execution_data(identifier, inputs=ONE)
     again = (await ask("RelaunchExecution", id=run)).id
-    assert (await ask("GetExecutionData", id=again)).full_inputs == inputs
+    assert (await ask("GetExecutionData", id=again)).full_inputs == ONE
 
 
 def test_a_role_of_the_request() -> None:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from flyteidl.admin import execution_pb2, launch_plan_pb2
-from flyteidl.core import identifier_pb2
+from flyteidl.core import identifier_pb2, interface_pb2
 
 from flyte_remote_async.devserver import DevServer
-from flyte_remote_async.devserver.services.schedules import Schedule, execution_name, request_for, schedule_of
+from flyte_remote_async.devserver.scheduler.schedules import Schedule, execution_name, request_for, schedule_of
 from flyte_remote_async.errors import ConfigError, InternalError
 from tests.support.raw import Asking
 
@@ -93,7 +93,9 @@ async def register(ask: Asking, version: str = "1", **schedule: Any) -> dict[str
     """Register a launch plan of samples.wide5 with a schedule."""
     identifier = {**PLACE, "resource_type": "LAUNCH_PLAN", "name": "nightly", "version": version}
     workflow = {**PLACE, "resource_type": "WORKFLOW", "name": "samples.wide5", "version": "v2"}
-    default = {"var": {"type": {"simple": "INTEGER"}}, "default": {"scalar": {"primitive": {"integer": 2}}}}
+    default = interface_pb2.Parameter(
+        var={"type": {"simple": "INTEGER"}}, default={"scalar": {"primitive": {"integer": 2}}}
+    )
     spec = {
         "workflow_id": workflow,
         "default_inputs": {"parameters": {"a": default}},

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2, workflow_pb2
+from flyteidl.core import compiler_pb2
 
 from flyte_remote_async.devserver.services.spans import Spans
 from flyte_remote_async.devserver.store import Store
@@ -33,7 +34,7 @@ async def store() -> AsyncIterator[Store]:
 
 
 async def put_workflow(store: Store, *nodes: dict[str, Any], **upstream: list[str]) -> None:
-    connections = {"upstream": {name: {"ids": ids} for name, ids in upstream.items()}}
+    connections = {"upstream": {name: compiler_pb2.ConnectionSet.IdList(ids=ids) for name, ids in upstream.items()}}
     primary = {"template": {"id": WORKFLOW, "nodes": nodes}, "connections": connections}
     await store.put_workflow(workflow_pb2.Workflow(id=WORKFLOW, closure={"compiled_workflow": {"primary": primary}}))
 

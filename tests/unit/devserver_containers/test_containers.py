@@ -22,8 +22,8 @@ from tests.support.eventually import eventually
 
 if TYPE_CHECKING:
     from flyte_remote_async.devserver.dataplane import DataPlane
-    from flyte_remote_async.devserver.outcome import Outcome
     from flyte_remote_async.devserver.runners.base import TaskCall
+    from flyte_remote_async.devserver.runners.outcome import Outcome
 
 pytestmark = pytest.mark.anyio
 
@@ -341,6 +341,17 @@ async def test_so_many_run_at_a_time(data: DataPlane) -> None:
         await eventually(lambda: len(live) == 2)
         await anyio.sleep(0.2)
         assert not await data.logs.read("p/d/e/n0/1")
+        group.cancel_scope.cancel()
+
+
+async def test_an_eager_task_leaves_the_place_to_those_that_it_waits_for(data: DataPlane) -> None:
+    runner = ContainerRunner(data, ContainerOptions(limit=1), lambda: "")
+    eager = python("import time; print(1, flush=True); time.sleep(300)", number=0)
+    eager.task.metadata.is_eager = True
+    async with anyio.create_task_group() as group:
+        group.start_soon(runner.run, eager)
+        await eventually(lambda: any(log.text() for log in data.logs._live.values()))
+        assert (await runner.run(python("", number=1))).error is None
         group.cancel_scope.cancel()
 
 

@@ -12,9 +12,9 @@ from flyteidl.admin import signal_pb2
 from hypothesis import HealthCheck, given, settings
 
 from flyte_remote_async.devserver.clock import Clock
-from flyte_remote_async.devserver.filters import equals
-from flyte_remote_async.devserver.stand_ins import current_attempt
+from flyte_remote_async.devserver.runners.stand_ins import current_attempt
 from flyte_remote_async.devserver.store import Query
+from flyte_remote_async.devserver.store.filters import equals
 from flyte_remote_async.devserver.store.rows import execution_key
 from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
 from tests.support.engine_rig import open_rig
@@ -117,8 +117,7 @@ async def run(rig: Rig, clock: Clock, plan: Plan) -> Written:
         return a + b + 1
 
     work = plan.made(f"made-{next(NUMBERS)}")
-    await rig.put(work)
-    await rig.launch(work.execution, work.inputs)
+    await rig.start(work)
     onlooker = Onlooker(rig, await rig.read(work.execution))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(onlooker.watch)
@@ -129,8 +128,7 @@ async def run(rig: Rig, clock: Clock, plan: Plan) -> Written:
             if not await open_gates(rig, plan, onlooker.written):
                 await clock.advance(seconds=20)
         assert onlooker.has_ended
-    with anyio.fail_after(10):
-        await rig.engine.join(work.execution.id)
+    await rig.end(work)
     return await onlooker.look()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -11,9 +12,9 @@ import anyio.to_thread
 import attrs
 from flyteidl.admin import launch_plan_pb2
 
-from flyte_remote_async.devserver.filters import equals, parse_filters
-from flyte_remote_async.devserver.services.schedules import request_for, schedule_of
+from flyte_remote_async.devserver.scheduler.schedules import request_for, schedule_of
 from flyte_remote_async.devserver.store import Query
+from flyte_remote_async.devserver.store.filters import equals, parse_filters
 from flyte_remote_async.errors import AlreadyExistsError, ConfigError, InternalError, RPCError
 from flyte_remote_async.transport import methods
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from flyteidl.admin import execution_pb2
 
     from flyte_remote_async.devserver.clock import Clock
-    from flyte_remote_async.devserver.dispatch import Registry
-    from flyte_remote_async.devserver.services.schedules import Schedule
+    from flyte_remote_async.devserver.faces.dispatch import Registry
+    from flyte_remote_async.devserver.scheduler.schedules import Schedule
     from flyte_remote_async.devserver.store import Store
 
 __all__ = ["Launches", "Scheduler"]
@@ -174,9 +175,9 @@ class Scheduler:
 
     async def _launch(self, plan: launch_plan_pb2.LaunchPlan, due: dt.datetime) -> None:
         try:
-            await self._launches.create(request_for(plan, due))
-        except AlreadyExistsError:
-            pass  # it has run, or its concurrency policy skips it
+            # Then it has run, or its concurrency policy skips it.
+            with contextlib.suppress(AlreadyExistsError):
+                await self._launches.create(request_for(plan, due))
         except RPCError as error:
             _LOG.warning("launch plan %s was due at %s and not launched: %s", plan.id.name, due, error)
         await self._store.put_last_run(plan.id, due)
