@@ -61,7 +61,7 @@ async def test_a_port_in_use_is_said_and_leaves_nothing_open(tmp_path: Path) -> 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{port}"):
-            await DevServer(port=port, state=tmp_path / "state.db").start()
+            await DevServer(port=port, http_port=0, state=tmp_path / "state.db").start()
     async with DevServer(state=tmp_path / "state.db"):
         pass
 
