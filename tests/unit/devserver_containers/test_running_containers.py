@@ -126,7 +126,7 @@ async def test_an_aborted_execution_ends_its_process() -> None:
         await eventually_so(is_up)
         await ask("TerminateExecution", id=run, cause="enough")
         assert (await ended(ask, run)).closure.phase == PHASE.ABORTED
-        assert not dev._open_data().logs._live
+        assert not dev._opened().data.logs._live
 
 
 async def test_a_server_that_is_closed_ends_its_processes() -> None:
@@ -138,7 +138,7 @@ async def test_a_server_that_is_closed_ends_its_processes() -> None:
             return bool(await attempts(ask, run))
 
         await eventually_so(has_begun)
-        logs = dev._open_data().logs
+        logs = dev._opened().data.logs
     assert not logs._live
 
 
