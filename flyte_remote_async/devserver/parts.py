@@ -125,7 +125,7 @@ class Parts:
         after = options.port + 1 if options.port else 0
         host = "127.0.0.1" if options.host.startswith("unix:") else options.host
         await data.http.start(host, after if options.http_port is None else options.http_port)
-        engine = Engine(store, _runners(options, data, endpoint), clock)
+        engine = Engine(store, _runners(options, data, endpoint, closing), clock)
         closing.push_async_callback(engine.aclose)
         await engine.mark_interrupted()
         scheduler = Services(store, engine, data, clock, options.faults, options.read_limit).register(registry)
@@ -143,13 +143,17 @@ class Parts:
         await self._closing.aclose()
 
 
-def _runners(options: Options, data: DataPlane, endpoint: Callable[[], str]) -> list[TaskRunner]:
+def _runners(
+    options: Options, data: DataPlane, endpoint: Callable[[], str], closing: contextlib.AsyncExitStack
+) -> list[TaskRunner]:
     runners: list[TaskRunner] = [FunctionRunner(options.stand_ins, options.clock), EchoRunner()]
     if options.run_containers:
         # For those who ask for it: it needs what most do without.
         from flyte_remote_async.devserver.runners.containers import ContainerOptions, ContainerRunner
 
         how = ContainerOptions() if options.run_containers is True else options.run_containers
-        runners.append(ContainerRunner(data, how, endpoint))
+        containers = ContainerRunner(data, how, endpoint)
+        closing.push_async_callback(containers.aclose)
+        runners.append(containers)
         _LOG.warning(_RUNS_CODE, data.http.endpoint)
     return runners
