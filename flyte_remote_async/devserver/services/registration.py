@@ -22,6 +22,7 @@ from flyte_remote_async.devserver.services.refusals import (
     with_details,
 )
 from flyte_remote_async.devserver.store.filters import equals
+from flyte_remote_async.devserver.store.sql import EVERYTHING
 from flyte_remote_async.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
 from flyte_remote_async.transport import methods
 
@@ -187,7 +188,7 @@ class RegistrationService:
 
     async def _active(self, identifier: identifier_pb2.Identifier) -> list[launch_plan_pb2.LaunchPlan]:
         name = {"project": identifier.project, "domain": identifier.domain, "name": identifier.name}
-        everything = common_pb2.ResourceListRequest(limit=2**31 - 1)
+        everything = common_pb2.ResourceListRequest(limit=EVERYTHING)
         asked = query("UpdateLaunchPlan", "launch_plans", everything, equals("launch_plans", **name, state=1))
         return [launch_plan_pb2.LaunchPlan.FromString(data) for data in await self._store.page(asked)]
 
