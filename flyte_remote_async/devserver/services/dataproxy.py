@@ -15,7 +15,7 @@ from flyteidl.service import dataproxy_pb2
 
 from flyte_remote_async.devserver.golang.prototext import prototext
 from flyte_remote_async.devserver.golang.references import BadReferenceError, constructed, parsed
-from flyte_remote_async.devserver.objects import BUCKET
+from flyte_remote_async.devserver.naming import BUCKET
 from flyte_remote_async.devserver.services.kubernetes import random_name
 from flyte_remote_async.devserver.services.lifetimes import download_life, upload_life
 from flyte_remote_async.devserver.store import Query
