@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Until = Literal["terminal", "running"] | Callable[[FlyteWorkflowExecution], bool]
 
-__all__ = ["Remote", "Until", "bound"]
+__all__ = ["Remote", "bound"]
 
 
 class Remote(Protocol):

@@ -12,10 +12,20 @@ if TYPE_CHECKING:
 
     from flyteidl.core import dynamic_job_pb2
 
-__all__ = ["SYSTEM", "TIMED_OUT", "WORKFLOW_ABORTED", "Outcome", "aborted_node", "system_failure", "user_failure"]
+__all__ = [
+    "RECOVERED",
+    "SYSTEM",
+    "TIMED_OUT",
+    "WORKFLOW_ABORTED",
+    "Outcome",
+    "aborted_node",
+    "system_failure",
+    "user_failure",
+]
 
 _USER: Final = execution_pb2.ExecutionError.USER
 SYSTEM: Final = execution_pb2.ExecutionError.SYSTEM
+RECOVERED: Final = execution_pb2.NodeExecution.RECOVERED
 TIMED_OUT: Final = execution_pb2.NodeExecution.TIMED_OUT
 WORKFLOW_ABORTED: Final = "Workflow aborted."
 

@@ -13,10 +13,10 @@ from flyteidl.admin import node_execution_pb2, task_execution_pb2
 from flyteidl.core import identifier_pb2
 from flyteidl.service import dataproxy_pb2
 
+from flyte_remote_async.devserver.golang.kubernetes import random_name
 from flyte_remote_async.devserver.golang.prototext import prototext
 from flyte_remote_async.devserver.golang.references import BadReferenceError, constructed, parsed
 from flyte_remote_async.devserver.naming import BUCKET
-from flyte_remote_async.devserver.services.kubernetes import random_name
 from flyte_remote_async.devserver.services.lifetimes import download_life, upload_life
 from flyte_remote_async.devserver.store import Query
 from flyte_remote_async.devserver.store.filters import equals
@@ -242,7 +242,7 @@ def _location(request: dataproxy_pb2.CreateUploadLocationRequest, root: str, nam
     except BadReferenceError as error:
         raise InternalError(
             f"failed to create {what}, Error: failed to construct datastore reference. Error: Reference is of an "
-            f"invalid format [s3://{BUCKET}/]: {error}"
+            f"invalid format [s3://{BUCKET}]: {error}"
         ) from None
 
 

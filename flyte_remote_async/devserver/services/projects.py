@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from flyteidl.admin import common_pb2, project_pb2, version_pb2
 
-from flyte_remote_async.devserver.services.kubernetes import dns_label_problems
+from flyte_remote_async.devserver.golang.kubernetes import dns_label_problems
 from flyte_remote_async.devserver.services.listing import page, query
 from flyte_remote_async.devserver.services.refusals import DOMAINS, check_labels, duplicate, missing
 from flyte_remote_async.devserver.store.sql import EVERYTHING, Condition
