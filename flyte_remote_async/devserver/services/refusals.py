@@ -19,6 +19,7 @@ from flyte_remote_async.errors import (
     InvalidArgumentError,
     NotFoundError,
     RPCError,
+    UnknownError,
 )
 
 if TYPE_CHECKING:
@@ -134,12 +135,23 @@ def check_entity(request: Any, field: str, expected: int) -> None:
 
 async def check_place(store: Store, project: str, domain: str) -> None:
     """Refuse a project that is not registered or not active, and a domain that there is not."""
-    found = await _project(store, project, f"and domain [{domain}] are registered")
+    about = f"failed to validate that project [{project}] and domain [{domain}] are registered"
+    found = await _project(store, project, about)
     if found.state != found.ACTIVE:
         reason = project_pb2.InactiveProject(id=found.id)
         raise with_details(InvalidArgumentError, f"project [{project}] is not active", reason)
     if domain not in DOMAINS:
         raise InvalidArgumentError(f"domain [{domain}] is unrecognized by system")
+
+
+async def _project(store: Store, project: str, refusal: str) -> project_pb2.Project:
+    try:
+        found = await store.get_project(project)
+    except UnknownError as error:  # of the database
+        raise InvalidArgumentError(f"{refusal}, err: [{error.details}]") from error
+    if found is None:
+        raise InvalidArgumentError(f"{refusal}, err: [project [{project}] not found]")
+    return found
 
 
 async def check_project(store: Store, project: str, what: str, *, must_be_active: bool = False) -> None:
@@ -151,18 +163,9 @@ async def check_project(store: Store, project: str, what: str, *, must_be_active
         what: What is checked, in the words of the refusal.
         must_be_active: Whether one that is not active is refused.
     """
-    found = await _project(store, project, what)
+    found = await _project(store, project, f"failed to validate that project [{project}] {what}")
     if must_be_active and found.state != found.ACTIVE:
         raise InvalidArgumentError(f"project [{project}] is not active")
-
-
-async def _project(store: Store, project: str, what: str) -> project_pb2.Project:
-    found = await store.get_project(project)
-    if found is None:
-        raise InvalidArgumentError(
-            f"failed to validate that project [{project}] {what}, err: [project [{project}] not found]"
-        )
-    return found
 
 
 async def known_execution(
