@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Row",
     "attempt",
+    "attempt_key",
     "description",
     "entity_key",
     "execution",
     "execution_key",
     "launch_plan",
+    "named_entity",
     "node",
     "node_key",
     "owner",

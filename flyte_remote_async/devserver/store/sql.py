@@ -11,7 +11,10 @@ from flyte_remote_async.errors import UnknownError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["Condition", "Query", "Statement", "check_texts", "delete", "insert", "select", "upsert"]
+__all__ = ["EVERYTHING", "Condition", "Query", "Statement", "check_texts", "delete", "insert", "select", "upsert"]
+
+EVERYTHING: Final = 2**31 - 1
+"""The largest limit that a request can have: no page is cut by it."""
 
 _KEPT: Final = frozenset({"created_at"})
 """What the first write of a row says stays."""
