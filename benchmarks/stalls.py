@@ -25,7 +25,7 @@ from flyteidl.core import execution_pb2 as core_execution_pb2
 from flyteidl.core import identifier_pb2, literals_pb2, types_pb2
 
 from flyte_remote_async import FlyteRemote
-from flyte_remote_async.devserver.serving import Serving
+from flyte_remote_async.devserver.faces.serving import Serving
 from flyte_remote_async.models.wire import header
 from flyte_remote_async.transport.connect import connect
 from flyte_remote_async.transport.methods import GET_EXECUTION, GET_EXECUTION_DATA, GET_LAUNCH_PLAN

@@ -19,7 +19,7 @@ import attrs
 import grpc.aio
 from grpclib.client import Channel, UnaryUnaryMethod
 
-from flyte_remote_async.devserver.serving import Serving
+from flyte_remote_async.devserver.faces.serving import Serving
 from flyte_remote_async.transport.connect import connect
 from flyte_remote_async.transport.methods import GET_EXECUTION
 from flyte_remote_async.transport.target import Target

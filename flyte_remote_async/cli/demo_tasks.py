@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import anyio
 
-from flyte_remote_async.devserver.stand_ins import FlyteRecoverableException, current_attempt
+from flyte_remote_async.devserver.runners.stand_ins import FlyteRecoverableException, current_attempt
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping

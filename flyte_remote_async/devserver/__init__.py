@@ -1,6 +1,5 @@
 """An embedded Flyte 1.x control plane for tests, demos and local work."""
 
-from flyte_remote_async.devserver.dynamic import DynamicWorkflow
 from flyte_remote_async.devserver.faults import (
     Cut,
     DatabaseFails,
@@ -11,8 +10,9 @@ from flyte_remote_async.devserver.faults import (
     Trickle,
     Truncate,
 )
+from flyte_remote_async.devserver.runners.dynamic import DynamicWorkflow
+from flyte_remote_async.devserver.runners.stand_ins import FlyteRecoverableException, Interrupted, current_attempt
 from flyte_remote_async.devserver.server import DevServer
-from flyte_remote_async.devserver.stand_ins import FlyteRecoverableException, Interrupted, current_attempt
 
 __all__ = [
     "Cut",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from flyte_remote_async.devserver.scheduler import Scheduler
+from flyte_remote_async.devserver.scheduler.scheduler import Scheduler
 from flyte_remote_async.devserver.services.attributes import AttributeService
 from flyte_remote_async.devserver.services.dataproxy import DataProxyService
 from flyte_remote_async.devserver.services.descriptions import DescriptionService
@@ -23,8 +23,8 @@ from flyte_remote_async.devserver.services.signals import SignalService
 if TYPE_CHECKING:
     from flyte_remote_async.devserver.clock import Clock
     from flyte_remote_async.devserver.dataplane import DataPlane
-    from flyte_remote_async.devserver.dispatch import Registry
     from flyte_remote_async.devserver.engine import Engine
+    from flyte_remote_async.devserver.faces.dispatch import Registry
     from flyte_remote_async.devserver.faults import Faults
     from flyte_remote_async.devserver.store import Store
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import anyio
 
-from flyte_remote_async.devserver.inprocess import InProcessTransport
+from flyte_remote_async.devserver.faces.inprocess import InProcessTransport
 from flyte_remote_async.devserver.objects import Objects, WrittenLiterals
 from flyte_remote_async.devserver.runners.logs import Logs
 from flyte_remote_async.devserver.web.face import HTTPFace
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flyte_remote_async.devserver.clock import Clock
-    from flyte_remote_async.devserver.dispatch import Handler
+    from flyte_remote_async.devserver.faces.dispatch import Handler
     from flyte_remote_async.devserver.store import Store
 
 __all__ = ["DataPlane"]

@@ -14,14 +14,14 @@ from flyteidl.admin import project_pb2
 from flyte_remote_async.devserver.assembly import Services
 from flyte_remote_async.devserver.clock import Clock
 from flyte_remote_async.devserver.dataplane import DataPlane
-from flyte_remote_async.devserver.dispatch import Registry
 from flyte_remote_async.devserver.engine import Engine
-from flyte_remote_async.devserver.faces import Faces
+from flyte_remote_async.devserver.faces.dispatch import Registry
+from flyte_remote_async.devserver.faces.faces import Faces
 from flyte_remote_async.devserver.faults import Faults
 from flyte_remote_async.devserver.runners.echo import EchoRunner
 from flyte_remote_async.devserver.runners.functions import FunctionRunner
+from flyte_remote_async.devserver.runners.stand_ins import StandIns
 from flyte_remote_async.devserver.services.limits import READ_LIMIT
-from flyte_remote_async.devserver.stand_ins import StandIns
 from flyte_remote_async.devserver.store import Store
 from flyte_remote_async.errors import ClosedError, MissingExtraError
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
-    from flyte_remote_async.devserver.inprocess import InProcessTransport
+    from flyte_remote_async.devserver.faces.inprocess import InProcessTransport
     from flyte_remote_async.devserver.objects import Objects
     from flyte_remote_async.devserver.runners import TaskRunner
     from flyte_remote_async.devserver.runners.containers import ContainerOptions
-    from flyte_remote_async.devserver.scheduler import Scheduler
-    from flyte_remote_async.devserver.stand_ins import Named
+    from flyte_remote_async.devserver.runners.stand_ins import Named
+    from flyte_remote_async.devserver.scheduler.scheduler import Scheduler
     from flyte_remote_async.devserver.threaded import ThreadedDevServer
     from flyte_remote_async.remote import FlyteRemote
 
@@ -270,12 +270,12 @@ class DevServer:
         self._stand_ins.add(entity, function)
 
     async def load(self, source: str | Path | Iterable[str]) -> int:
-        """Take in what another control plane knew; see :func:`flyte_remote_async.devserver.importer.load_state`.
+        """Take in what another control plane knew; see :func:`flyte_remote_async.devserver.store.importer.load_state`.
 
         Returns:
             How many messages were read.
         """
-        from flyte_remote_async.devserver.importer import load_state  # most servers begin with nothing
+        from flyte_remote_async.devserver.store.importer import load_state  # most servers begin with nothing
 
         return await load_state(self._opened(), source)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
 
     from flyte_remote_async.devserver.faults import Faults
-    from flyte_remote_async.devserver.stand_ins import Named
+    from flyte_remote_async.devserver.runners.stand_ins import Named
     from flyte_remote_async.remote import FlyteRemote
 
 __all__ = ["ThreadClock", "ThreadedDevServer"]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import attrs
 from google.protobuf.message import DecodeError
 
-from flyte_remote_async.devserver.inprocess import InProcessTransport
+from flyte_remote_async.devserver.faces.inprocess import InProcessTransport
 from flyte_remote_async.errors import MalformedMessageError, rpc_error
 from flyte_remote_async.transport.methods import METHODS
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-    from flyte_remote_async.devserver.serving import Handler
+    from flyte_remote_async.devserver.faces.serving import Handler
     from flyte_remote_async.remote import FlyteRemote
     from flyte_remote_async.transport.base import Metadata, Method
 
@@ -83,7 +83,7 @@ class Replay:
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[str]:
         """Answer over real gRPC inside of an ``async with``, which gives the endpoint."""
-        from flyte_remote_async.devserver.serving import Serving
+        from flyte_remote_async.devserver.faces.serving import Serving
 
         async with Serving(self._handlers()) as serving:
             yield f"127.0.0.1:{await serving.start()}"

@@ -14,7 +14,7 @@ from flyte_remote_async.transport.methods import GET_EXECUTION, GET_VERSION
 from tests.support.eventually import eventually
 
 if TYPE_CHECKING:
-    from flyte_remote_async.devserver.serving import Handler
+    from flyte_remote_async.devserver.faces.serving import Handler
     from flyte_remote_async.transport.base import Metadata, Transport
     from tests.support.faces import Face
 

@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from flyte_remote_async import errors
-from flyte_remote_async.devserver.serving import ServerTLS, Serving
+from flyte_remote_async.devserver.faces.serving import ServerTLS, Serving
 from flyte_remote_async.errors import ConfigError, DeadlineExceededError, RPCError, UnavailableError
 from flyte_remote_async.policy.retry import RetryPolicy
 from flyte_remote_async.transport import wire

@@ -155,7 +155,7 @@ async def test_a_transport_that_is_never_closed_warns(backend: Backend) -> None:
 
 FORK = """
 import asyncio, os, sys
-from flyte_remote_async.devserver.serving import Serving
+from flyte_remote_async.devserver.faces.serving import Serving
 from flyte_remote_async.errors import ForkedProcessError
 from flyte_remote_async.transport.connect import connect
 from flyte_remote_async.transport.methods import GET_EXECUTION

@@ -10,8 +10,8 @@ from flyteidl.admin import execution_pb2, task_execution_pb2
 from flyteidl.core import identifier_pb2, literals_pb2
 
 from flyte_remote_async.cli.demo_tasks import TASKS
-from flyte_remote_async.devserver.dynamic import DynamicWorkflow
-from flyte_remote_async.devserver.stand_ins import FlyteRecoverableException, current_attempt
+from flyte_remote_async.devserver.runners.dynamic import DynamicWorkflow
+from flyte_remote_async.devserver.runners.stand_ins import FlyteRecoverableException, current_attempt
 from tests.support.engine_rig import timeless
 from tests.support.made_workflows import integer
 from tests.support.recordings import Recordings, load, rpcs

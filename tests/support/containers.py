@@ -9,7 +9,7 @@ import attrs
 from flyteidl.core import identifier_pb2, literals_pb2, tasks_pb2
 
 from flyte_remote_async.devserver.runners.base import TaskCall
-from flyte_remote_async.devserver.stand_ins import Attempt
+from flyte_remote_async.devserver.runners.stand_ins import Attempt
 
 __all__ = ["call", "python", "writing"]
 

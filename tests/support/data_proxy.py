@@ -12,7 +12,7 @@ from flyteidl.service import dataproxy_pb2
 
 from flyte_remote_async.config.values import Secret, StorageConfig
 from flyte_remote_async.devserver import DevServer
-from flyte_remote_async.devserver.inprocess import InProcessTransport
+from flyte_remote_async.devserver.faces.inprocess import InProcessTransport
 from flyte_remote_async.transport.methods import CREATE_DOWNLOAD_LOCATION, CREATE_UPLOAD_LOCATION
 from tests.support.object_server import object_server, signed
 from tests.support.remotes import Ledger, remote_over

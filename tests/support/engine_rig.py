@@ -22,8 +22,8 @@ from flyte_remote_async.devserver.engine import Engine
 from flyte_remote_async.devserver.faults import Faults
 from flyte_remote_async.devserver.runners.echo import EchoRunner
 from flyte_remote_async.devserver.runners.functions import FunctionRunner
+from flyte_remote_async.devserver.runners.stand_ins import StandIns
 from flyte_remote_async.devserver.services.launching import LaunchService
-from flyte_remote_async.devserver.stand_ins import StandIns
 from flyte_remote_async.devserver.store import Query, Store
 from flyte_remote_async.devserver.store.sql import Statement
 from flyte_remote_async.models.phases import NodePhase

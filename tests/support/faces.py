@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from flyte_remote_async.devserver.inprocess import InProcessTransport
-from flyte_remote_async.devserver.serving import Serving
+from flyte_remote_async.devserver.faces.inprocess import InProcessTransport
+from flyte_remote_async.devserver.faces.serving import Serving
 from flyte_remote_async.policy.retry import RetryPolicy
 from flyte_remote_async.transport.connect import connect, wrap
 from flyte_remote_async.transport.target import Target
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from contextlib import AbstractAsyncContextManager
 
-    from flyte_remote_async.devserver.serving import Handler
+    from flyte_remote_async.devserver.faces.serving import Handler
     from flyte_remote_async.transport.base import Transport
     from flyte_remote_async.transport.connect import Backend
 

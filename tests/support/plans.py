@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 from hypothesis import strategies as st
 
-from flyte_remote_async.devserver.stand_ins import FlyteRecoverableException, Interrupted
+from flyte_remote_async.devserver.runners.stand_ins import FlyteRecoverableException, Interrupted
 from tests.support.made_workflows import approve, made, signal, sleep, subworkflow, task, task_node
 
 if TYPE_CHECKING:

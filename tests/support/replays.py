@@ -17,14 +17,14 @@ from flyteidl.datacatalog import datacatalog_pb2
 from flyte_remote_async.devserver.assembly import Services
 from flyte_remote_async.devserver.clock import Clock
 from flyte_remote_async.devserver.dataplane import DataPlane
-from flyte_remote_async.devserver.dispatch import Registry
 from flyte_remote_async.devserver.engine import Engine
+from flyte_remote_async.devserver.faces.dispatch import Registry
+from flyte_remote_async.devserver.faces.inprocess import InProcessTransport
 from flyte_remote_async.devserver.faults import Faults
-from flyte_remote_async.devserver.inprocess import InProcessTransport
-from flyte_remote_async.devserver.outcome import Outcome
 from flyte_remote_async.devserver.runners.echo import EchoRunner
 from flyte_remote_async.devserver.runners.functions import FunctionRunner
-from flyte_remote_async.devserver.stand_ins import StandIns
+from flyte_remote_async.devserver.runners.outcome import Outcome
+from flyte_remote_async.devserver.runners.stand_ins import StandIns
 from flyte_remote_async.devserver.store import Store
 from flyte_remote_async.models.phases import NodePhase, TaskPhase
 from flyte_remote_async.transport.methods import METHODS

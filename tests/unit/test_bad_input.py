@@ -16,7 +16,7 @@ from anyio.from_thread import start_blocking_portal
 
 from flyte_remote_async import FlyteRemote
 from flyte_remote_async.devserver import DevServer
-from flyte_remote_async.devserver.serving import ServerTLS, Serving
+from flyte_remote_async.devserver.faces.serving import ServerTLS, Serving
 from flyte_remote_async.errors import (
     ClosedError,
     InvalidInputsError,

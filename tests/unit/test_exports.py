@@ -147,6 +147,6 @@ def test_a_devserver_that_was_asked_nothing_has_loaded_neither_compiler_nor_code
     loaded = run(DEVSERVER).split()
     assert "flyte_remote_async.devserver.engine.core" in loaded
     unwanted = {
-        f"flyte_remote_async.{name}" for name in ("devserver.compiler", "literals.registry", "devserver.importer")
+        f"flyte_remote_async.{name}" for name in ("devserver.compiler", "literals.registry", "devserver.store.importer")
     }
     assert (unwanted | {"starlette", "uvicorn", "croniter", "rich"}).isdisjoint(loaded)

@@ -13,8 +13,8 @@ import trio
 from flyte_remote_async import Config, FlyteRemote, FlyteTask
 from flyte_remote_async.config import Timeouts
 from flyte_remote_async.devserver import DevServer
-from flyte_remote_async.devserver.inprocess import InProcessTransport
-from flyte_remote_async.devserver.serving import Serving
+from flyte_remote_async.devserver.faces.inprocess import InProcessTransport
+from flyte_remote_async.devserver.faces.serving import Serving
 from flyte_remote_async.errors import (
     ClosedError,
     ConfigError,

@@ -14,8 +14,8 @@ from flyteidl.core import literals_pb2, types_pb2
 from flyte_remote_async.devserver.compiler.graphs import START_NODE
 from flyte_remote_async.devserver.compiler.problems import Problems
 from flyte_remote_async.devserver.compiler.typetext import type_text
-from flyte_remote_async.devserver.prototext import prototext
-from flyte_remote_async.devserver.typecheck import castable, literal_type_of
+from flyte_remote_async.devserver.golang.prototext import prototext
+from flyte_remote_async.devserver.validators.typecheck import castable, literal_type_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -13,7 +13,7 @@ import attrs
 from flyteidl.core import compiler_pb2
 
 from flyte_remote_async.devserver.compiler.graphs import START_NODE
-from flyte_remote_async.devserver.prototext import prototext
+from flyte_remote_async.devserver.golang.prototext import prototext
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

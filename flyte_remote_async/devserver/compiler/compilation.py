@@ -16,7 +16,7 @@ from flyte_remote_async.devserver.compiler.interfaces import check_interface
 from flyte_remote_async.devserver.compiler.nodes import check_node
 from flyte_remote_async.devserver.compiler.problems import CompileError, Problems
 from flyte_remote_async.devserver.compiler.references import index_templates, nodes_within, workflows_within
-from flyte_remote_async.devserver.prototext import prototext
+from flyte_remote_async.devserver.golang.prototext import prototext
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -12,7 +12,7 @@ from flyteidl.core import interface_pb2
 from flyte_remote_async.devserver.compiler.bindings import check_bindings
 from flyte_remote_async.devserver.compiler.builder import Interface
 from flyte_remote_async.devserver.compiler.typetext import type_text
-from flyte_remote_async.devserver.prototext import prototext
+from flyte_remote_async.devserver.golang.prototext import prototext
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,8 +14,8 @@ from flyte_remote_async.devserver.compiler.bound_values import effective_outputs
 from flyte_remote_async.devserver.compiler.graphs import END_NODE, START_NODE
 from flyte_remote_async.devserver.compiler.interfaces import find_interface
 from flyte_remote_async.devserver.compiler.typetext import type_text
-from flyte_remote_async.devserver.prototext import prototext
-from flyte_remote_async.devserver.typecheck import literal_type_of
+from flyte_remote_async.devserver.golang.prototext import prototext
+from flyte_remote_async.devserver.validators.typecheck import literal_type_of
 
 if TYPE_CHECKING:
     from flyteidl.core import condition_pb2, types_pb2

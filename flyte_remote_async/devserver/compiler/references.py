@@ -11,7 +11,7 @@ import attrs
 
 from flyte_remote_async.devserver.compiler.graphs import depth_first
 from flyte_remote_async.devserver.compiler.problems import CompileError, Problems
-from flyte_remote_async.devserver.prototext import prototext
+from flyte_remote_async.devserver.golang.prototext import prototext
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -12,7 +12,7 @@ from flyteidl.core import compiler_pb2, tasks_pb2
 from google.protobuf.json_format import MessageToDict
 
 from flyte_remote_async.devserver.compiler.problems import CompileError, Problems
-from flyte_remote_async.devserver.quantities import QuantityError, parse_quantity
+from flyte_remote_async.devserver.golang.quantities import QuantityError, parse_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from flyteidl.core import types_pb2
 
-from flyte_remote_async.devserver.prototext import prototext
+from flyte_remote_async.devserver.golang.prototext import prototext
 
 if TYPE_CHECKING:
     from flyteidl.core.types_pb2 import LiteralType

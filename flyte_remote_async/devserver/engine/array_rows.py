@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from flyte_remote_async.devserver.clock import Clock
     from flyte_remote_async.devserver.engine.records import NodeRecord
-    from flyte_remote_async.devserver.outcome import Outcome
+    from flyte_remote_async.devserver.runners.outcome import Outcome
     from flyte_remote_async.devserver.store import Store
 
 __all__ = ["ArrayAttempt", "ItemRecorder"]

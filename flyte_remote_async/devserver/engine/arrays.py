@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Final
 import attrs
 from flyteidl.core import execution_pb2, interface_pb2, literals_pb2, tasks_pb2
 
-from flyte_remote_async.devserver.outcome import user_failure
+from flyte_remote_async.devserver.runners.outcome import user_failure
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from flyteidl.core import types_pb2, workflow_pb2
 
-    from flyte_remote_async.devserver.outcome import Outcome
+    from flyte_remote_async.devserver.runners.outcome import Outcome
 
 __all__ = ["Progress", "array_size", "cached_template", "gathered", "item_inputs", "item_template"]
 

@@ -23,7 +23,7 @@ from flyte_remote_async.devserver.engine.platform import Platform
 from flyte_remote_async.devserver.engine.recorder import Recorder
 from flyte_remote_async.devserver.engine.run import Level, Run
 from flyte_remote_async.devserver.engine.settings import Settings
-from flyte_remote_async.devserver.outcome import Outcome, system_failure
+from flyte_remote_async.devserver.runners.outcome import Outcome, system_failure
 from flyte_remote_async.errors import ClosedError, ResourceExhaustedError
 
 if TYPE_CHECKING:

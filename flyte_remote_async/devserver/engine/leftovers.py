@@ -9,7 +9,7 @@ import anyio
 from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
 from flyteidl.core import execution_pb2 as core_execution_pb2
 
-from flyte_remote_async.devserver.outcome import SYSTEM, aborted_node
+from flyte_remote_async.devserver.runners.outcome import SYSTEM, aborted_node
 from flyte_remote_async.devserver.store.rows import execution_key
 from flyte_remote_async.devserver.store.sql import Statement
 from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from flyte_remote_async.devserver.engine.activity import Activity
     from flyte_remote_async.devserver.engine.catalog import Catalog
     from flyte_remote_async.devserver.engine.gates import Gates
-    from flyte_remote_async.devserver.outcome import Outcome
     from flyte_remote_async.devserver.runners import TaskCall, TaskRunner
+    from flyte_remote_async.devserver.runners.outcome import Outcome
     from flyte_remote_async.devserver.store import Store
 
 __all__ = ["Admin", "Executions", "Platform"]

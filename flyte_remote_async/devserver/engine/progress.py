@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from flyteidl.core import workflow_pb2
 
     from flyte_remote_async.devserver.engine.graph import Graph
-    from flyte_remote_async.devserver.outcome import Outcome
+    from flyte_remote_async.devserver.runners.outcome import Outcome
 
 __all__ = ["Progress"]
 

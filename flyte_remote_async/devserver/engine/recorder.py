@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from flyteidl.core import compiler_pb2, identifier_pb2, literals_pb2, tasks_pb2, workflow_pb2
 
     from flyte_remote_async.devserver.clock import Clock
-    from flyte_remote_async.devserver.outcome import Outcome
+    from flyte_remote_async.devserver.runners.outcome import Outcome
     from flyte_remote_async.devserver.store import Store, Transaction
 
 __all__ = ["WORKFLOW_ABORTED", "Recorder"]

@@ -13,7 +13,7 @@ from flyteidl.core import execution_pb2, identifier_pb2
 from flyteidl.event import event_pb2
 
 from flyte_remote_async.devserver import naming
-from flyte_remote_async.devserver.outcome import aborted_node
+from flyte_remote_async.devserver.runners.outcome import aborted_node
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from flyte_remote_async.devserver.engine.catalog import CacheNote
     from flyte_remote_async.devserver.naming import Place
-    from flyte_remote_async.devserver.outcome import Outcome
+    from flyte_remote_async.devserver.runners.outcome import Outcome
 
 __all__ = ["ECHO", "AttemptRecord", "NodeRecord", "end_row", "start_row"]
 

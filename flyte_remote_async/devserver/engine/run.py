@@ -18,7 +18,7 @@ from flyte_remote_async.devserver.engine.shares import Share
 from flyte_remote_async.devserver.engine.shortcuts import cached_outcome, recovered_outcome
 from flyte_remote_async.devserver.engine.tries import Tries, allowed_attempts, time_limit
 from flyte_remote_async.devserver.naming import Place
-from flyte_remote_async.devserver.outcome import TIMED_OUT, Outcome, system_failure, user_failure
+from flyte_remote_async.devserver.runners.outcome import TIMED_OUT, Outcome, system_failure, user_failure
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -12,7 +12,7 @@ from flyteidl.core import execution_pb2 as core_execution_pb2
 from flyteidl.core import identifier_pb2
 
 from flyte_remote_async.devserver.engine.catalog_keys import catalog_key
-from flyte_remote_async.devserver.outcome import Outcome
+from flyte_remote_async.devserver.runners.outcome import Outcome
 
 if TYPE_CHECKING:
     from flyteidl.core import literals_pb2, workflow_pb2

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final
 import attrs
 from flyteidl.core import execution_pb2
 
-from flyte_remote_async.devserver.outcome import SYSTEM, TIMED_OUT, Outcome, user_failure
+from flyte_remote_async.devserver.golang.durations import duration_text
+from flyte_remote_async.devserver.runners.outcome import SYSTEM, TIMED_OUT, Outcome, user_failure
 
 if TYPE_CHECKING:
     from flyteidl.core import tasks_pb2, workflow_pb2
 
-__all__ = ["Limit", "Tries", "allowed_attempts", "go_duration", "time_limit"]
+__all__ = ["Limit", "Tries", "allowed_attempts", "time_limit"]
 
 SYSTEM_RETRIES: Final = 3
 """Propeller's ``max-node-retries-system-failures``: retries that failures of the platform may use up."""
@@ -105,25 +106,5 @@ def time_limit(node: workflow_pb2.Node, queued_at: dt.datetime, tried_at: dt.dat
     whole, single = queued_at + 2 * timeout, tried_at + timeout
     if whole <= single:
         return Limit(whole, Outcome(phase=TIMED_OUT))
-    message = f"task execution timeout [{go_duration(timeout)}] expired"
+    message = f"task execution timeout [{duration_text(node.metadata.timeout.ToNanoseconds())}] expired"
     return Limit(single, user_failure("TimeoutExpired", message, recoverable=True))
-
-
-def go_duration(duration: dt.timedelta) -> str:
-    """Return a duration as Go writes it, such as ``"5m0s"`` or ``"1.5s"``."""
-    micros = duration // dt.timedelta(microseconds=1)
-    if micros == 0:
-        return "0s"
-    for unit, size in (("µs", 1), ("ms", 1_000)):
-        if micros < size * 1_000:
-            return f"{_decimal(micros / size)}{unit}"
-    minutes, rest = divmod(micros, 60_000_000)
-    hours, minutes = divmod(minutes, 60)
-    seconds = f"{_decimal(rest / 1_000_000)}s"
-    if hours:
-        return f"{hours}h{minutes}m{seconds}"
-    return f"{minutes}m{seconds}" if minutes else seconds
-
-
-def _decimal(number: float) -> str:
-    return f"{number:.6f}".rstrip("0").rstrip(".")

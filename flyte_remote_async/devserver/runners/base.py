@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from flyteidl.core import execution_pb2, identifier_pb2, literals_pb2, tasks_pb2
 
-    from flyte_remote_async.devserver.outcome import Outcome
-    from flyte_remote_async.devserver.stand_ins import Attempt
+    from flyte_remote_async.devserver.runners.outcome import Outcome
+    from flyte_remote_async.devserver.runners.stand_ins import Attempt
 
 __all__ = ["TaskCall", "TaskRunner"]
 

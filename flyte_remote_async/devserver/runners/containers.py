@@ -17,7 +17,7 @@ from flyteidl.core import execution_pb2
 from google.protobuf.json_format import MessageToDict
 
 from flyte_remote_async.devserver.objects import key_of
-from flyte_remote_async.devserver.outcome import user_failure
+from flyte_remote_async.devserver.runners.outcome import user_failure
 from flyte_remote_async.devserver.runners.processes import run_process
 from flyte_remote_async.devserver.runners.results import exited, left_behind
 from flyte_remote_async.devserver.runners.templates import TemplateError, rendered, unique_key
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from flyteidl.core import tasks_pb2
 
     from flyte_remote_async.devserver.dataplane import DataPlane
-    from flyte_remote_async.devserver.outcome import Outcome
     from flyte_remote_async.devserver.runners.base import TaskCall
+    from flyte_remote_async.devserver.runners.outcome import Outcome
 
 __all__ = ["ContainerOptions", "ContainerRunner"]
 

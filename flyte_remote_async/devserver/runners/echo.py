@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from flyteidl.core import literals_pb2
 
-from flyte_remote_async.devserver.outcome import Outcome, system_failure
+from flyte_remote_async.devserver.runners.outcome import Outcome, system_failure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,12 +13,12 @@ import anyio.to_thread
 import attrs
 from flyteidl.core import dynamic_job_pb2, execution_pb2, literals_pb2
 
-from flyte_remote_async.devserver.dynamic import DynamicWorkflow
 from flyte_remote_async.devserver.naming import log_uri
-from flyte_remote_async.devserver.outcome import Outcome, system_failure, user_failure
+from flyte_remote_async.devserver.runners.dynamic import DynamicWorkflow
 from flyte_remote_async.devserver.runners.items import item_outputs, stand_in_names
+from flyte_remote_async.devserver.runners.outcome import Outcome, system_failure, user_failure
+from flyte_remote_async.devserver.runners.stand_ins import Interrupted, acting_for
 from flyte_remote_async.devserver.runners.threads import call_in_thread
-from flyte_remote_async.devserver.stand_ins import Interrupted, acting_for
 from flyte_remote_async.errors import LiteralError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from flyte_remote_async.devserver.clock import Clock
     from flyte_remote_async.devserver.runners.base import TaskCall
-    from flyte_remote_async.devserver.stand_ins import StandIn, StandIns
+    from flyte_remote_async.devserver.runners.stand_ins import StandIn, StandIns
 
 __all__ = ["FunctionRunner"]
 

@@ -12,7 +12,7 @@ from flyteidl.core import dynamic_job_pb2, errors_pb2, execution_pb2, literals_p
 from google.protobuf.message import DecodeError
 
 from flyte_remote_async.devserver.objects import key_of
-from flyte_remote_async.devserver.outcome import SYSTEM, Outcome, system_failure
+from flyte_remote_async.devserver.runners.outcome import SYSTEM, Outcome, system_failure
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgpack
 
-from flyte_remote_async.devserver.prototext import prototext
+from flyte_remote_async.devserver.golang.prototext import prototext
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -23,7 +23,7 @@ from flyte_remote_async.transport import methods
 if TYPE_CHECKING:
     from flyteidl.admin.matchable_resource_pb2 import MatchingAttributes
 
-    from flyte_remote_async.devserver.dispatch import Registry
+    from flyte_remote_async.devserver.faces.dispatch import Registry
     from flyte_remote_async.devserver.store import Store
     from flyte_remote_async.devserver.store.rows import Row
 

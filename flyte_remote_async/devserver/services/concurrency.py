@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from flyteidl.admin import launch_plan_pb2
 
-from flyte_remote_async.devserver.filters import equals, joins, parse_filters
 from flyte_remote_async.devserver.store import Query
+from flyte_remote_async.devserver.store.filters import equals, joins, parse_filters
 from flyte_remote_async.errors import AlreadyExistsError, InternalError
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ from flyteidl.admin import node_execution_pb2, task_execution_pb2
 from flyteidl.core import identifier_pb2
 from flyteidl.service import dataproxy_pb2
 
-from flyte_remote_async.devserver.filters import equals
+from flyte_remote_async.devserver.golang.prototext import prototext
+from flyte_remote_async.devserver.golang.references import BadReferenceError, constructed, parsed
 from flyte_remote_async.devserver.objects import BUCKET
-from flyte_remote_async.devserver.prototext import prototext
-from flyte_remote_async.devserver.references import BadReferenceError, constructed, parsed
 from flyte_remote_async.devserver.services.lifetimes import download_life, upload_life
 from flyte_remote_async.devserver.store import Query
+from flyte_remote_async.devserver.store.filters import equals
 from flyte_remote_async.devserver.store.rows import node_key
 from flyte_remote_async.errors import (
     AlreadyExistsError,
@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from google.protobuf.duration_pb2 import Duration
 
     from flyte_remote_async.devserver.clock import Clock
-    from flyte_remote_async.devserver.dispatch import Registry
+    from flyte_remote_async.devserver.faces.dispatch import Registry
+    from flyte_remote_async.devserver.golang.references import Reference
     from flyte_remote_async.devserver.objects import Objects
-    from flyte_remote_async.devserver.references import Reference
     from flyte_remote_async.devserver.services.nodes import NodeService
     from flyte_remote_async.devserver.store import Store
     from flyte_remote_async.devserver.web.face import HTTPFace

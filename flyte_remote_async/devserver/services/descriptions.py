@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 from flyteidl.admin import description_entity_pb2
 from flyteidl.core import identifier_pb2
 
-from flyte_remote_async.devserver.filters import equals, parse_filters
 from flyte_remote_async.devserver.services.listing import check_limit, page, query
 from flyte_remote_async.devserver.services.refusals import check_fields, missing
 from flyte_remote_async.devserver.store import Condition, Query
+from flyte_remote_async.devserver.store.filters import equals, parse_filters
 from flyte_remote_async.devserver.store.schema import TABLES
 from flyte_remote_async.errors import InternalError, InvalidArgumentError, NotFoundError, UnknownError
 from flyte_remote_async.transport import methods
@@ -18,7 +18,7 @@ from flyte_remote_async.transport import methods
 if TYPE_CHECKING:
     from flyteidl.admin import common_pb2
 
-    from flyte_remote_async.devserver.dispatch import Registry
+    from flyte_remote_async.devserver.faces.dispatch import Registry
     from flyte_remote_async.devserver.store import Store
 
 __all__ = ["DescriptionService"]

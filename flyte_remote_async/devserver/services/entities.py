@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from flyteidl.admin import common_pb2, launch_plan_pb2, task_pb2, workflow_pb2
 from flyteidl.core import identifier_pb2
 
-from flyte_remote_async.devserver.filters import equals
 from flyte_remote_async.devserver.services.listing import (
     check_limit,
     check_resource_list,
@@ -16,11 +15,12 @@ from flyte_remote_async.devserver.services.listing import (
     query,
 )
 from flyte_remote_async.devserver.services.refusals import absent, check_entity, check_fields
+from flyte_remote_async.devserver.store.filters import equals
 from flyte_remote_async.errors import InvalidArgumentError, NotFoundError
 from flyte_remote_async.transport import methods
 
 if TYPE_CHECKING:
-    from flyte_remote_async.devserver.dispatch import Registry
+    from flyte_remote_async.devserver.faces.dispatch import Registry
     from flyte_remote_async.devserver.store import Condition, Store
 
 __all__ = ["EntityService", "no_entity"]

@@ -15,7 +15,7 @@ from flyteidl.admin import event_pb2, node_execution_pb2, task_execution_pb2
 from flyteidl.core import execution_pb2 as core_execution_pb2
 from flyteidl.core import identifier_pb2
 
-from flyte_remote_async.devserver.prototext import prototext
+from flyte_remote_async.devserver.golang.prototext import prototext
 from flyte_remote_async.devserver.services.refusals import (
     TERMINAL,
     absent,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from flyteidl.admin import execution_pb2
     from flyteidl.event import event_pb2 as told_pb2
 
-    from flyte_remote_async.devserver.dispatch import Registry
+    from flyte_remote_async.devserver.faces.dispatch import Registry
     from flyte_remote_async.devserver.store import Store
 
 __all__ = ["EventService"]

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 from flyteidl.admin import event_pb2, execution_pb2
 from flyteidl.core import execution_pb2 as core_execution_pb2
 
-from flyte_remote_async.devserver.filters import equals, parse_filters
 from flyte_remote_async.devserver.services.limits import READ_LIMIT, readable
 from flyte_remote_async.devserver.services.listing import check_resource_list, page, query, trimmed
 from flyte_remote_async.devserver.services.refusals import TERMINAL, absent, check_execution, with_details
 from flyte_remote_async.devserver.services.spans import Spans
+from flyte_remote_async.devserver.store.filters import equals, parse_filters
 from flyte_remote_async.errors import FailedPreconditionError
 from flyte_remote_async.transport import methods
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flyteidl.core import identifier_pb2, literals_pb2
 
     from flyte_remote_async.devserver.clock import Clock
-    from flyte_remote_async.devserver.dispatch import Registry
+    from flyte_remote_async.devserver.faces.dispatch import Registry
     from flyte_remote_async.devserver.store import Store
 
 __all__ = ["ExecutionService", "Launcher"]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from flyteidl.core import interface_pb2, literals_pb2
 
-from flyte_remote_async.devserver.prototext import prototext
-from flyte_remote_async.devserver.typecheck import castable, literal_type_of
+from flyte_remote_async.devserver.golang.prototext import prototext
+from flyte_remote_async.devserver.validators.typecheck import castable, literal_type_of
 from flyte_remote_async.errors import InvalidArgumentError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from flyteidl.core import types_pb2
 
-from flyte_remote_async.devserver.prototext import prototext
+from flyte_remote_async.devserver.golang.prototext import prototext
 from flyte_remote_async.devserver.services.refusals import check_notifications
 from flyte_remote_async.errors import InvalidArgumentError
 
@@ -52,7 +52,10 @@ def _check_schedule(schedule: schedule_pb2.Schedule, expected: interface_pb2.Par
         _check_kickoff(kickoff, expected)
     expression = schedule.cron_expression or schedule.cron_schedule.schedule
     if expression:
-        from flyte_remote_async.devserver.cron import CronError, check_cron  # few launch plans have a schedule
+        from flyte_remote_async.devserver.scheduler.cron import (  # few launch plans have a schedule
+            CronError,
+            check_cron,
+        )
 
         try:
             check_cron(expression)

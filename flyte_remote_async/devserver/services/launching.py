@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from flyteidl.admin import common_pb2, launch_plan_pb2, matchable_resource_pb2
 
     from flyte_remote_async.devserver.clock import Clock
-    from flyte_remote_async.devserver.dispatch import Registry
+    from flyte_remote_async.devserver.faces.dispatch import Registry
     from flyte_remote_async.devserver.faults import Faults
     from flyte_remote_async.devserver.services.executions import Launcher
     from flyte_remote_async.devserver.services.targets import Target

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from google.protobuf.duration_pb2 import Duration
 
-from flyte_remote_async.devserver.prototext import go_duration, prototext
+from flyte_remote_async.devserver.golang.durations import duration_text
+from flyte_remote_async.devserver.golang.prototext import prototext
 from flyte_remote_async.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def upload_life(request: dataproxy_pb2.CreateUploadLocationRequest) -> Duration:
         raise InvalidArgumentError(f"expiresIn [{prototext(life)}] is invalid")
     if _is_longer(life):
         raise InvalidArgumentError(
-            f"expiresIn [{go_duration(life)}] cannot exceed max allowed expiration [{go_duration(_LONGEST_LIFE)}]"
+            f"expiresIn [{_text(life)}] cannot exceed max allowed expiration [{_text(_LONGEST_LIFE)}]"
         )
     return life
 
@@ -51,9 +52,9 @@ def download_life(
     if not _is_valid(life):
         reason = f"[{prototext(life)}] is invalid"
     elif life.seconds < 0 or life.nanos < 0:
-        reason = f"[{go_duration(life)}] should not less than 0"
+        reason = f"[{_text(life)}] should not less than 0"
     elif _is_longer(life):
-        reason = f"[{go_duration(life)}] cannot exceed max allowed expiration [{go_duration(_LONGEST_LIFE)}]"
+        reason = f"[{_text(life)}] cannot exceed max allowed expiration [{_text(_LONGEST_LIFE)}]"
     if reason:
         raise ValueError(f"expiresIn is invalid. Error: input duration {reason}")
     return life
@@ -66,3 +67,7 @@ def _is_valid(life: Duration) -> bool:
 
 def _is_longer(life: Duration) -> bool:
     return (life.seconds, life.nanos) > (_LONGEST_LIFE.seconds, 0)
+
+
+def _text(life: Duration) -> str:
+    return duration_text(life.ToNanoseconds())

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from google.protobuf.message import Message
 
-from flyte_remote_async.devserver.filters import COLUMNS, joins, parse_filters
 from flyte_remote_async.devserver.services.refusals import check_fields, missing
 from flyte_remote_async.devserver.store import Query
+from flyte_remote_async.devserver.store.filters import COLUMNS, joins, parse_filters
 from flyte_remote_async.errors import InvalidArgumentError
 
 if TYPE_CHECKING:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 from flyteidl.admin import common_pb2
 from flyteidl.core import identifier_pb2
 
-from flyte_remote_async.devserver.filters import equals, parse_filters
 from flyte_remote_async.devserver.services.listing import check_limit, next_token, query, sort
 from flyte_remote_async.devserver.services.refusals import check_fields, missing
+from flyte_remote_async.devserver.store.filters import equals, parse_filters
 from flyte_remote_async.devserver.store.sql import Query, Statement
 from flyte_remote_async.errors import InvalidArgumentError, NotFoundError, UnknownError
 from flyte_remote_async.transport import methods
 
 if TYPE_CHECKING:
-    from flyte_remote_async.devserver.dispatch import Registry
+    from flyte_remote_async.devserver.faces.dispatch import Registry
     from flyte_remote_async.devserver.store import Store
 
 __all__ = ["NamedEntityService"]

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 from flyteidl.admin import common_pb2, node_execution_pb2, task_execution_pb2
 from flyteidl.core import identifier_pb2
 
-from flyte_remote_async.devserver.filters import equals
 from flyte_remote_async.devserver.services.limits import READ_LIMIT, readable
 from flyte_remote_async.devserver.services.listing import check_limit, page, query, trimmed
 from flyte_remote_async.devserver.services.refusals import absent, check_attempt, check_node, missing
+from flyte_remote_async.devserver.store.filters import equals
 from flyte_remote_async.devserver.store.rows import execution_key, node_key
 from flyte_remote_async.errors import NotFoundError
 from flyte_remote_async.transport import methods
 
 if TYPE_CHECKING:
-    from flyte_remote_async.devserver.dispatch import Registry
+    from flyte_remote_async.devserver.faces.dispatch import Registry
     from flyte_remote_async.devserver.store import Condition, Store
 
 __all__ = ["NodeService", "flyte_url"]

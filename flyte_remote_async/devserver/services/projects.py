@@ -14,7 +14,7 @@ from flyte_remote_async.errors import InvalidArgumentError, NotFoundError
 from flyte_remote_async.transport import methods
 
 if TYPE_CHECKING:
-    from flyte_remote_async.devserver.dispatch import Registry
+    from flyte_remote_async.devserver.faces.dispatch import Registry
     from flyte_remote_async.devserver.store import Store
 
 __all__ = ["ProjectService"]

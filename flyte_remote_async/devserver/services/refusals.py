@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from flyteidl.admin import project_pb2
 from flyteidl.core import execution_pb2
 
-from flyte_remote_async.devserver.prototext import prototext
+from flyte_remote_async.devserver.golang.prototext import prototext
 from flyte_remote_async.devserver.services.kubernetes import label_key_problems, label_value_problems
 from flyte_remote_async.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError, RPCError
 

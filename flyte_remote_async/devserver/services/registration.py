@@ -9,8 +9,7 @@ import anyio.to_thread
 from flyteidl.admin import common_pb2, description_entity_pb2, launch_plan_pb2, task_pb2, workflow_pb2
 from flyteidl.core import compiler_pb2, identifier_pb2
 
-from flyte_remote_async.devserver.filters import equals
-from flyte_remote_async.devserver.prototext import prototext
+from flyte_remote_async.devserver.golang.prototext import prototext
 from flyte_remote_async.devserver.services.entities import no_entity
 from flyte_remote_async.devserver.services.expected_inputs import expected_inputs
 from flyte_remote_async.devserver.services.launch_plan_checks import check_entity_metadata
@@ -22,11 +21,12 @@ from flyte_remote_async.devserver.services.refusals import (
     missing,
     with_details,
 )
+from flyte_remote_async.devserver.store.filters import equals
 from flyte_remote_async.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
 from flyte_remote_async.transport import methods
 
 if TYPE_CHECKING:
-    from flyte_remote_async.devserver.dispatch import Registry
+    from flyte_remote_async.devserver.faces.dispatch import Registry
     from flyte_remote_async.devserver.store import Store
 
 __all__ = ["RegistrationService"]
@@ -202,7 +202,7 @@ class RegistrationService:
 
 
 def _different(kind: str, name: str, old: Any, new: Any) -> str:
-    from flyte_remote_async.devserver.differences import differences
+    from flyte_remote_async.devserver.golang.differences import differences
 
     intro = f"{name} {kind} with different structure already exists. (Please register a new version of the {kind}):\n"
     return differences(intro, old, new)

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from flyteidl.admin import signal_pb2
 
-from flyte_remote_async.devserver.filters import equals
-from flyte_remote_async.devserver.prototext import prototext
+from flyte_remote_async.devserver.golang.prototext import prototext
 from flyte_remote_async.devserver.services.listing import check_limit, page, query
 from flyte_remote_async.devserver.services.refusals import check_fields, duplicate, missing
+from flyte_remote_async.devserver.store.filters import equals
 from flyte_remote_async.devserver.store.rows import execution_key
-from flyte_remote_async.devserver.typecheck import castable, literal_type_of
+from flyte_remote_async.devserver.validators.typecheck import castable, literal_type_of
 from flyte_remote_async.errors import InvalidArgumentError
 from flyte_remote_async.transport import methods
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from flyteidl.core import identifier_pb2
 
-    from flyte_remote_async.devserver.dispatch import Registry
+    from flyte_remote_async.devserver.faces.dispatch import Registry
     from flyte_remote_async.devserver.store import Store
 
 __all__ = ["SignalService"]

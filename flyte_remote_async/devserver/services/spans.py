@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 from flyteidl.core import metrics_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from flyte_remote_async.devserver.filters import equals
-from flyte_remote_async.devserver.prototext import prototext
+from flyte_remote_async.devserver.golang.prototext import prototext
 from flyte_remote_async.devserver.services.entities import no_entity
 from flyte_remote_async.devserver.services.refusals import absent
 from flyte_remote_async.devserver.store import Query
+from flyte_remote_async.devserver.store.filters import equals
 from flyte_remote_async.devserver.store.rows import execution_key, node_key
 from flyte_remote_async.errors import InternalError
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from flyteidl.core import tasks_pb2
 from google.protobuf.json_format import MessageToDict
 
-from flyte_remote_async.devserver.prototext import prototext
-from flyte_remote_async.devserver.quantities import QuantityError, parse_quantity
+from flyte_remote_async.devserver.golang.prototext import prototext
+from flyte_remote_async.devserver.golang.quantities import QuantityError, parse_quantity
 from flyte_remote_async.devserver.services.refusals import missing
 from flyte_remote_async.errors import InvalidArgumentError
 

@@ -13,7 +13,7 @@ from anyio.from_thread import start_blocking_portal
 from flyte_remote_async.cli import demo, demo_tasks, main
 from flyte_remote_async.cli.packaged import packaged_lines, packaged_workflows
 from flyte_remote_async.devserver import DevServer
-from flyte_remote_async.devserver.stand_ins import StandIns
+from flyte_remote_async.devserver.runners.stand_ins import StandIns
 from tests.support.make_demo_data import FILE, LABELS, render
 
 if TYPE_CHECKING:

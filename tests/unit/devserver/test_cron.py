@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flyte_remote_async.devserver.cron import CronError, check_cron
+from flyte_remote_async.devserver.scheduler.cron import CronError, check_cron
 
 
 @pytest.mark.parametrize(

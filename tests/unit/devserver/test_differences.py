@@ -9,7 +9,7 @@ from flyteidl.admin import launch_plan_pb2
 from flyteidl.core import compiler_pb2, literals_pb2, tasks_pb2
 from google.protobuf import json_format
 
-from flyte_remote_async.devserver.differences import differences
+from flyte_remote_async.devserver.golang.differences import differences
 
 
 def task(**fields: Any) -> tasks_pb2.TaskTemplate:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flyte_remote_async.devserver.filters import LETTERS, parse_filters
 from flyte_remote_async.devserver.services.listing import trimmed
+from flyte_remote_async.devserver.store.filters import LETTERS, parse_filters
 from flyte_remote_async.errors import InvalidArgumentError, RPCError, UnknownError
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def test_a_value_becomes_what_its_column_holds(text: str, bound: object) -> None
         ("eq(execution.phase,x)", "launch_plans", "'e' entity is not allowed in filters"),
         ("eq(state,1)", "workflows", "'w.state' is invalid filter"),
         ("gt(duration,soon)", "executions", "Failed to parse duration [soon]"),
+        ("gt(duration,1e999)", "executions", "Failed to parse duration [1e999]"),
     ],
 )
 def test_what_is_not_legal_is_refused_in_flytes_words(text: str, table: str, details: str) -> None:

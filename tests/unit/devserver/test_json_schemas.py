@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flyte_remote_async.devserver.json_schemas import schema_covers
+from flyte_remote_async.devserver.validators.json_schemas import schema_covers
 
 Json = dict[str, Any]
 

@@ -1,14 +1,12 @@
-"""Places in a bucket, and durations, as Go writes them."""
+"""Places in a bucket, as Go writes them."""
 
 from __future__ import annotations
 
 import hypothesis.strategies as st
 import pytest
-from google.protobuf.duration_pb2 import Duration
 from hypothesis import given
 
-from flyte_remote_async.devserver.prototext import go_duration
-from flyte_remote_async.devserver.references import BadReferenceError, Reference, constructed, parsed
+from flyte_remote_async.devserver.golang.references import BadReferenceError, Reference, constructed, parsed
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=15)
 
@@ -79,21 +77,3 @@ def test_no_part_leads_out_of_the_bucket(parts: list[str]) -> None:
     assert reference.bucket == "b"
     if all(letter.isalnum() for part in parts for letter in part):
         assert reference.key == "/".join(parts).strip("/")
-
-
-@pytest.mark.parametrize(
-    ("duration", "text"),
-    [
-        (Duration(), "0s"),
-        (Duration(seconds=3600), "1h0m0s"),
-        (Duration(seconds=90, nanos=500_000_000), "1m30.5s"),
-        (Duration(seconds=-5), "-5s"),
-        (Duration(nanos=1), "1ns"),
-        (Duration(nanos=1_500), "1.5µs"),
-        (Duration(nanos=20_000_000), "20ms"),
-        (Duration(seconds=1), "1s"),
-        (Duration(seconds=36_000, nanos=1), "10h0m0.000000001s"),
-    ],
-)
-def test_a_duration_is_written_as_in_go(duration: Duration, text: str) -> None:
-    assert go_duration(duration) == text

@@ -13,7 +13,7 @@ from flyteidl.admin import execution_pb2, launch_plan_pb2
 from flyteidl.core import identifier_pb2, interface_pb2
 
 from flyte_remote_async.devserver import DevServer
-from flyte_remote_async.devserver.services.schedules import Schedule, execution_name, request_for, schedule_of
+from flyte_remote_async.devserver.scheduler.schedules import Schedule, execution_name, request_for, schedule_of
 from flyte_remote_async.errors import ConfigError, InternalError
 from tests.support.raw import Asking
 

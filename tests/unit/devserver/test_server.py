@@ -15,7 +15,7 @@ import pytest
 from flyteidl.admin import execution_pb2, node_execution_pb2
 
 from flyte_remote_async.devserver import DevServer
-from flyte_remote_async.devserver.prototext import prototext
+from flyte_remote_async.devserver.golang.prototext import prototext
 from flyte_remote_async.errors import ClosedError, ConfigError, MalformedMessageError, UnavailableError
 from tests.support import recordings as recorded
 from tests.support.raw import Asking, call

@@ -24,12 +24,12 @@ from flyte_remote_async.devserver import (
     KubernetesFails,
     Trickle,
     Truncate,
-    connections,
 )
-from flyte_remote_async.devserver.connections import cut_connections
-from flyte_remote_async.devserver.faces import Faces
+from flyte_remote_async.devserver.faces import connections
+from flyte_remote_async.devserver.faces.connections import cut_connections
+from flyte_remote_async.devserver.faces.faces import Faces
+from flyte_remote_async.devserver.faces.serving import Serving
 from flyte_remote_async.devserver.faults import Faults
-from flyte_remote_async.devserver.serving import Serving
 from flyte_remote_async.errors import (
     ClosedError,
     DeadlineExceededError,

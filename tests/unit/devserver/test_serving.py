@@ -11,13 +11,13 @@ import grpc
 import grpc.aio
 import pytest
 
-from flyte_remote_async.devserver.serving import Serving
+from flyte_remote_async.devserver.faces.serving import Serving
 from flyte_remote_async.transport.methods import GET_EXECUTION
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
-    from flyte_remote_async.devserver.serving import Handler
+    from flyte_remote_async.devserver.faces.serving import Handler
     from flyte_remote_async.transport.base import Metadata
 
 pytestmark = pytest.mark.anyio

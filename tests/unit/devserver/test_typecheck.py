@@ -8,8 +8,8 @@ import pytest
 from flyteidl.core import literals_pb2, types_pb2
 from google.protobuf import json_format
 
-from flyte_remote_async.devserver.prototext import prototext
-from flyte_remote_async.devserver.typecheck import castable, literal_type_of
+from flyte_remote_async.devserver.golang.prototext import prototext
+from flyte_remote_async.devserver.validators.typecheck import castable, literal_type_of
 from tests.support.recordings import load
 
 if TYPE_CHECKING:

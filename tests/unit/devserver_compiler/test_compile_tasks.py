@@ -10,7 +10,7 @@ from flyteidl.core import tasks_pb2
 from google.protobuf import json_format
 
 from flyte_remote_async.devserver.compiler import CompileError, compile_task
-from flyte_remote_async.devserver.quantities import QuantityError, parse_quantity
+from flyte_remote_async.devserver.golang.quantities import QuantityError, parse_quantity
 
 Json = dict[str, Any]
 

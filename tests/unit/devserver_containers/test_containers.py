@@ -22,8 +22,8 @@ from tests.support.eventually import eventually
 
 if TYPE_CHECKING:
     from flyte_remote_async.devserver.dataplane import DataPlane
-    from flyte_remote_async.devserver.outcome import Outcome
     from flyte_remote_async.devserver.runners.base import TaskCall
+    from flyte_remote_async.devserver.runners.outcome import Outcome
 
 pytestmark = pytest.mark.anyio
 

@@ -10,9 +10,9 @@ from flyteidl.core import catalog_pb2, literals_pb2, types_pb2, workflow_pb2
 from google.protobuf import wrappers_pb2
 
 from flyte_remote_async.devserver.engine.arrays import Progress, array_size, item_inputs, item_template
-from flyte_remote_async.devserver.outcome import Outcome, user_failure
 from flyte_remote_async.devserver.runners.items import item_outputs, stand_in_names
-from flyte_remote_async.devserver.stand_ins import FlyteRecoverableException, current_attempt
+from flyte_remote_async.devserver.runners.outcome import Outcome, user_failure
+from flyte_remote_async.devserver.runners.stand_ins import FlyteRecoverableException, current_attempt
 from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
 from tests.support.engine_rig import open_rig
 from tests.support.made_workflows import array, integer, integers, launch_plan, made, task, task_node

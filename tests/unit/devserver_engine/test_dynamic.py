@@ -8,8 +8,8 @@ import anyio
 import pytest
 from flyteidl.core import dynamic_job_pb2, identifier_pb2, literals_pb2, workflow_pb2
 
-from flyte_remote_async.devserver.dynamic import DynamicWorkflow
-from flyte_remote_async.devserver.stand_ins import FlyteRecoverableException, current_attempt
+from flyte_remote_async.devserver.runners.dynamic import DynamicWorkflow
+from flyte_remote_async.devserver.runners.stand_ins import FlyteRecoverableException, current_attempt
 from flyte_remote_async.models.phases import NodePhase, WorkflowPhase
 from tests.support.engine_rig import open_rig
 from tests.support.made_workflows import binding, integer, made, task, task_node

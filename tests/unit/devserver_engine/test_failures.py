@@ -13,7 +13,7 @@ from flyteidl.event import event_pb2
 from flyte_remote_async.devserver.clock import Clock
 from flyte_remote_async.devserver.engine import Engine
 from flyte_remote_async.devserver.runners.functions import FunctionRunner
-from flyte_remote_async.devserver.stand_ins import FlyteRecoverableException, Interrupted, current_attempt
+from flyte_remote_async.devserver.runners.stand_ins import FlyteRecoverableException, Interrupted, current_attempt
 from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
 from tests.support.engine_rig import open_rig
 from tests.support.made_workflows import branch, integer, made, sleep, subworkflow, task, task_node
@@ -21,8 +21,8 @@ from tests.support.made_workflows import branch, integer, made, sleep, subworkfl
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from flyte_remote_async.devserver.outcome import Outcome
     from flyte_remote_async.devserver.runners import TaskCall
+    from flyte_remote_async.devserver.runners.outcome import Outcome
     from tests.support.engine_rig import Rig, Written
     from tests.support.made_workflows import Made
 

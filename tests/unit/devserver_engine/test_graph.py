@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from flyte_remote_async.devserver.engine.graph import Graph, Program
 from flyte_remote_async.devserver.engine.progress import Progress
-from flyte_remote_async.devserver.outcome import Outcome, user_failure
+from flyte_remote_async.devserver.runners.outcome import Outcome, user_failure
 from tests.support.made_workflows import branch, made, task, task_node
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from flyteidl.admin import signal_pb2
 from hypothesis import HealthCheck, given, settings
 
 from flyte_remote_async.devserver.clock import Clock
-from flyte_remote_async.devserver.filters import equals
-from flyte_remote_async.devserver.stand_ins import current_attempt
+from flyte_remote_async.devserver.runners.stand_ins import current_attempt
 from flyte_remote_async.devserver.store import Query
+from flyte_remote_async.devserver.store.filters import equals
 from flyte_remote_async.devserver.store.rows import execution_key
 from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
 from tests.support.engine_rig import open_rig

@@ -8,7 +8,7 @@ import pytest
 from flyteidl.admin import execution_pb2
 from flyteidl.core import workflow_pb2
 
-from flyte_remote_async.devserver.dynamic import DynamicWorkflow
+from flyte_remote_async.devserver.runners.dynamic import DynamicWorkflow
 from tests.support.engine_rig import open_rig
 from tests.support.made_workflows import array, integers, launch_plan, made, subworkflow, task, task_node
 

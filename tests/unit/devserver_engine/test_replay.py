@@ -10,8 +10,8 @@ from flyteidl.admin import execution_pb2, task_execution_pb2
 from flyteidl.core import dynamic_job_pb2  # noqa: TC002 - the annotation of a stand-in is looked up
 
 from flyte_remote_async.cli.demo_tasks import TASKS
-from flyte_remote_async.devserver.dynamic import DynamicWorkflow
-from flyte_remote_async.devserver.stand_ins import FlyteRecoverableException
+from flyte_remote_async.devserver.runners.dynamic import DynamicWorkflow
+from flyte_remote_async.devserver.runners.stand_ins import FlyteRecoverableException
 from tests.support.engine_rig import fresh, open_rig, timeless
 from tests.support.recordings import labels, load
 from tests.support.replays import fill_cache, recorded_spec

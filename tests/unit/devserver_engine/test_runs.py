@@ -14,7 +14,7 @@ from flyteidl.core import execution_pb2 as core_execution_pb2
 from flyte_remote_async.devserver.clock import Clock
 from flyte_remote_async.devserver.engine import Engine
 from flyte_remote_async.devserver.runners.functions import FunctionRunner
-from flyte_remote_async.devserver.stand_ins import FlyteRecoverableException, StandIns, current_attempt
+from flyte_remote_async.devserver.runners.stand_ins import FlyteRecoverableException, StandIns, current_attempt
 from flyte_remote_async.errors import ClosedError
 from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
 from tests.support.engine_rig import open_rig

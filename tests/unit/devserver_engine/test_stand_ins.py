@@ -15,8 +15,8 @@ from flyte_remote_async.devserver.clock import Clock
 from flyte_remote_async.devserver.runners import TaskCall, functions
 from flyte_remote_async.devserver.runners.echo import echo
 from flyte_remote_async.devserver.runners.functions import FunctionRunner
+from flyte_remote_async.devserver.runners.stand_ins import Attempt, FlyteRecoverableException, StandIns, current_attempt
 from flyte_remote_async.devserver.runners.threads import call_in_thread
-from flyte_remote_async.devserver.stand_ins import Attempt, FlyteRecoverableException, StandIns, current_attempt
 from tests.support.made_workflows import integer, task
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from flyteidl.core import tasks_pb2
 
-    from flyte_remote_async.devserver.outcome import Outcome
+    from flyte_remote_async.devserver.runners.outcome import Outcome
 
 pytestmark = pytest.mark.anyio
 

@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import datetime as dt
 
-import pytest
 from flyteidl.core import workflow_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flyte_remote_async.devserver.engine.tries import Tries, allowed_attempts, go_duration, time_limit
-from flyte_remote_async.devserver.outcome import TIMED_OUT, Outcome, system_failure, user_failure
+from flyte_remote_async.devserver.engine.tries import Tries, allowed_attempts, time_limit
+from flyte_remote_async.devserver.runners.outcome import TIMED_OUT, Outcome, system_failure, user_failure
 from tests.support.made_workflows import task, task_node
 
 NOON = dt.datetime(2024, 2, 29, 12, tzinfo=dt.UTC)
@@ -79,20 +78,3 @@ def test_a_try_may_take_its_timeout_and_all_of_them_twice_that() -> None:
     assert second is not None
     assert second.at == NOON + 6 * SECOND
     assert second.outcome == Outcome(phase=TIMED_OUT)
-
-
-@pytest.mark.parametrize(
-    ("duration", "text"),
-    [
-        (dt.timedelta(), "0s"),
-        (dt.timedelta(microseconds=15), "15µs"),
-        (dt.timedelta(milliseconds=1, microseconds=500), "1.5ms"),
-        (dt.timedelta(seconds=1), "1s"),
-        (dt.timedelta(seconds=1, milliseconds=250), "1.25s"),
-        (dt.timedelta(minutes=5), "5m0s"),
-        (dt.timedelta(minutes=61, seconds=2.5), "1h1m2.5s"),
-        (dt.timedelta(days=2), "48h0m0s"),
-    ],
-)
-def test_durations_are_written_as_go_writes_them(duration: dt.timedelta, text: str) -> None:
-    assert go_duration(duration) == text

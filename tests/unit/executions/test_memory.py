@@ -14,7 +14,7 @@ import pytest
 from flyteidl.admin import execution_pb2, node_execution_pb2
 
 from flyte_remote_async import Config, FlyteRemote
-from flyte_remote_async.devserver.inprocess import InProcessTransport
+from flyte_remote_async.devserver.faces.inprocess import InProcessTransport
 from flyte_remote_async.transport.methods import GET_EXECUTION, LIST_NODE_EXECUTIONS
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from flyteidl.core import literals_pb2
 from flyteidl.service import dataproxy_pb2
 
 from flyte_remote_async.devserver import DevServer
-from flyte_remote_async.devserver.inprocess import InProcessTransport
+from flyte_remote_async.devserver.faces.inprocess import InProcessTransport
 from flyte_remote_async.errors import InternalError, NotFoundError, OutputsUnavailableError, UnavailableError
 from flyte_remote_async.storage import signed_urls
 from flyte_remote_async.transport.base import Reply

@@ -17,8 +17,8 @@ from flyteidl.core import execution_pb2 as core_pb2
 
 from flyte_remote_async import Config, FlyteRemote
 from flyte_remote_async.devserver import DevServer
-from flyte_remote_async.devserver.inprocess import InProcessTransport
-from flyte_remote_async.devserver.serving import Serving
+from flyte_remote_async.devserver.faces.inprocess import InProcessTransport
+from flyte_remote_async.devserver.faces.serving import Serving
 from flyte_remote_async.errors import (
     ClosedError,
     FlyteRemoteError,

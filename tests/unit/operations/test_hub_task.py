@@ -12,7 +12,7 @@ import attrs
 import pytest
 
 from flyte_remote_async.devserver import DevServer
-from flyte_remote_async.devserver.inprocess import InProcessTransport
+from flyte_remote_async.devserver.faces.inprocess import InProcessTransport
 from flyte_remote_async.errors import WaitFailedError, WaitTimeoutError
 from flyte_remote_async.transport.methods import GET_EXECUTION, LIST_EXECUTIONS
 from tests.support.eventually import eventually

@@ -13,7 +13,7 @@ from flyteidl.admin import node_execution_pb2
 
 from flyte_remote_async import NodeKind
 from flyte_remote_async.devserver import DevServer
-from flyte_remote_async.devserver.inprocess import InProcessTransport
+from flyte_remote_async.devserver.faces.inprocess import InProcessTransport
 from flyte_remote_async.errors import (
     InvalidArgumentError,
     NotSyncedError,

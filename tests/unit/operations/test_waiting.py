@@ -16,7 +16,7 @@ from flyteidl.core import execution_pb2 as core_pb2
 
 from flyte_remote_async import Config, FlyteRemote
 from flyte_remote_async.devserver import DevServer
-from flyte_remote_async.devserver.inprocess import InProcessTransport
+from flyte_remote_async.devserver.faces.inprocess import InProcessTransport
 from flyte_remote_async.errors import (
     AbortedError,
     ClosedError,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flyte_remote_async import NodePhase, TaskPhase, WorkflowPhase, filters
-from flyte_remote_async.devserver.filters import parse_filters
+from flyte_remote_async.devserver.store.filters import parse_filters
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from flyte_remote_async.devserver.serving import Serving
+from flyte_remote_async.devserver.faces.serving import Serving
 from flyte_remote_async.errors import ClosedError, UnavailableError
 from flyte_remote_async.transport import grpclib
 from flyte_remote_async.transport.connect import open_transport

@@ -23,7 +23,7 @@ from flyte_remote_async.devserver.engine.arrays import (
 )
 from flyte_remote_async.devserver.engine.graph import START_NODE
 from flyte_remote_async.devserver.engine.run import Level
-from flyte_remote_async.devserver.outcome import Outcome
+from flyte_remote_async.devserver.runners.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

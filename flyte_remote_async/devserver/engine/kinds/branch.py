@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from flyteidl.core import execution_pb2
 
 from flyte_remote_async.devserver.engine.conditions import decide
-from flyte_remote_async.devserver.outcome import Outcome
+from flyte_remote_async.devserver.runners.outcome import Outcome
 
 if TYPE_CHECKING:
     from flyteidl.core import literals_pb2, workflow_pb2

@@ -15,8 +15,8 @@ from flyte_remote_async.devserver.engine.dynamic_specs import complete_spec
 from flyte_remote_async.devserver.engine.graph import Program
 from flyte_remote_async.devserver.engine.run import Level
 from flyte_remote_async.devserver.engine.types import strip_closure
-from flyte_remote_async.devserver.outcome import user_failure
-from flyte_remote_async.devserver.prototext import prototext
+from flyte_remote_async.devserver.golang.prototext import prototext
+from flyte_remote_async.devserver.runners.outcome import user_failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from flyte_remote_async.devserver.engine.records import NodeRecord
     from flyte_remote_async.devserver.engine.run import Run
-    from flyte_remote_async.devserver.outcome import Outcome
+    from flyte_remote_async.devserver.runners.outcome import Outcome
     from flyte_remote_async.devserver.store import Store
 
 __all__ = ["resume_dynamic", "run_dynamic"]

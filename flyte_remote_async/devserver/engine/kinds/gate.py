@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from flyteidl.core import identifier_pb2, literals_pb2, types_pb2
 
-from flyte_remote_async.devserver.outcome import Outcome, system_failure, user_failure
+from flyte_remote_async.devserver.runners.outcome import Outcome, system_failure, user_failure
 
 if TYPE_CHECKING:
     from flyteidl.admin import signal_pb2

@@ -12,7 +12,7 @@ from flyteidl.core import execution_pb2 as core_execution_pb2
 from flyteidl.core import identifier_pb2
 
 from flyte_remote_async.devserver.engine.launching import child_request
-from flyte_remote_async.devserver.outcome import Outcome, system_failure, user_failure
+from flyte_remote_async.devserver.runners.outcome import Outcome, system_failure, user_failure
 from flyte_remote_async.errors import AlreadyExistsError, RPCError
 
 if TYPE_CHECKING:

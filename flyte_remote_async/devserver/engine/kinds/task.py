@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flyte_remote_async.devserver.outcome import system_failure
 from flyte_remote_async.devserver.runners import TaskCall
-from flyte_remote_async.devserver.stand_ins import Attempt
+from flyte_remote_async.devserver.runners.outcome import system_failure
+from flyte_remote_async.devserver.runners.stand_ins import Attempt
 
 if TYPE_CHECKING:
     from flyteidl.core import literals_pb2, tasks_pb2, workflow_pb2
 
     from flyte_remote_async.devserver.engine.records import AttemptRecord, NodeRecord
     from flyte_remote_async.devserver.engine.run import Level, Run
-    from flyte_remote_async.devserver.outcome import Outcome
+    from flyte_remote_async.devserver.runners.outcome import Outcome
 
 __all__ = ["run_task"]
 

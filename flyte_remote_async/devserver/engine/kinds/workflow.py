@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from flyte_remote_async.devserver.engine.records import NodeRecord
     from flyte_remote_async.devserver.engine.run import Run
-    from flyte_remote_async.devserver.outcome import Outcome
+    from flyte_remote_async.devserver.runners.outcome import Outcome
 
 __all__ = ["run_workflow"]
 

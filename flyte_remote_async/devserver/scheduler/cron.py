@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from flyte_remote_async.devserver.golang.durations import DurationError, parse_duration
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -19,7 +21,6 @@ _DESCRIPTORS: Final = frozenset({"@yearly", "@annually", "@monthly", "@weekly", 
 _EVERY: Final = "@every "
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+")
 _LARGEST: Final = 2**63
-_DURATION: Final = re.compile(r"[+-]?(?:0|(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+)")
 _HYPHENS: Final = 2
 
 
@@ -89,9 +90,10 @@ def _check_descriptor(text: str) -> None:
         return
     if not text.startswith(_EVERY):
         raise CronError(f"unrecognized descriptor: {text}")
-    span = text.removeprefix(_EVERY)
-    if not _DURATION.fullmatch(span):
-        raise CronError(f'failed to parse duration {text}: time: invalid duration "{span}"')
+    try:
+        parse_duration(text.removeprefix(_EVERY))
+    except DurationError as error:
+        raise CronError(f"failed to parse duration {text}: {error}") from None
 
 
 def _check_range(text: str, field: _Field) -> None:

@@ -11,9 +11,9 @@ import anyio.to_thread
 import attrs
 from flyteidl.admin import launch_plan_pb2
 
-from flyte_remote_async.devserver.filters import equals, parse_filters
-from flyte_remote_async.devserver.services.schedules import request_for, schedule_of
+from flyte_remote_async.devserver.scheduler.schedules import request_for, schedule_of
 from flyte_remote_async.devserver.store import Query
+from flyte_remote_async.devserver.store.filters import equals, parse_filters
 from flyte_remote_async.errors import AlreadyExistsError, ConfigError, InternalError, RPCError
 from flyte_remote_async.transport import methods
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from flyteidl.admin import execution_pb2
 
     from flyte_remote_async.devserver.clock import Clock
-    from flyte_remote_async.devserver.dispatch import Registry
-    from flyte_remote_async.devserver.services.schedules import Schedule
+    from flyte_remote_async.devserver.faces.dispatch import Registry
+    from flyte_remote_async.devserver.scheduler.schedules import Schedule
     from flyte_remote_async.devserver.store import Store
 
 __all__ = ["Launches", "Scheduler"]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from flyte_remote_async.devserver.golang.durations import DurationError, parse_duration
 from flyte_remote_async.devserver.store import Condition
 from flyte_remote_async.devserver.store.schema import TABLES, ColumnType
 from flyte_remote_async.errors import InvalidArgumentError, UnknownError
@@ -22,14 +23,12 @@ from flyte_remote_async.errors import InvalidArgumentError, UnknownError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["COLUMNS", "LETTERS", "equals", "go_duration", "joins", "parse_filters"]
+__all__ = ["COLUMNS", "LETTERS", "equals", "joins", "parse_filters"]
 
 _EXPRESSION: Final = re.compile(r"(.+)\((.+),\s?(.+)\)")
 _COMPARISONS: Final = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "eq": "=", "ne": "<>"}
 _LIKES: Final = {"contains": "LIKE", "not_like": "NOT LIKE"}
 _MEMBERSHIPS: Final = {"value_in": "IN", "value_not_in": "NOT IN"}
-_DURATION_UNITS: Final = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": 10**9}
-_DURATION_UNITS_LONG: Final = {"m": 60 * 10**9, "h": 3600 * 10**9}
 
 LETTERS: Final = {
     "executions": "e",
@@ -201,7 +200,7 @@ def _value(text: str, kind: ColumnType) -> Any:
         case ColumnType.TEXT:
             return text
         case ColumnType.INTERVAL:
-            return go_duration(text)
+            return _duration(text)
         case ColumnType.TIMESTAMP:
             return _timestamp(text)
         case _:
@@ -224,20 +223,13 @@ def _timestamp(text: str) -> int:
     return (since.days * 86_400 + since.seconds) * 1_000_000_000 + fraction
 
 
-def go_duration(text: str) -> int:
-    """Return the nanoseconds of a duration as Go writes it, such as ``1h30m``; a bare number is seconds.
-
-    Raises:
-        InvalidArgumentError: It is none.
-    """
-    if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text):
-        return round(float(text) * 1_000_000_000)
-    units = _DURATION_UNITS | _DURATION_UNITS_LONG
-    part = r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)"
-    if not re.fullmatch(rf"[+-]?({part})+", text):
-        raise InvalidArgumentError(f"Failed to parse duration [{text}]")
-    total = sum(float(number) * units[unit] for number, unit in re.findall(part, text))
-    return round(-total if text.startswith("-") else total)
+def _duration(text: str) -> int:
+    try:
+        if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text):
+            return round(float(text) * 1_000_000_000)
+        return parse_duration(text)
+    except (DurationError, OverflowError):
+        raise InvalidArgumentError(f"Failed to parse duration [{text}]") from None
 
 
 def _unreadable(kind: ColumnType, text: str) -> UnknownError:

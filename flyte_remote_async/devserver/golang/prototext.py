@@ -8,10 +8,9 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import FieldDescriptor
 
 if TYPE_CHECKING:
-    from google.protobuf.duration_pb2 import Duration
     from google.protobuf.message import Message
 
-__all__ = ["go_duration", "prototext"]
+__all__ = ["prototext"]
 
 
 def prototext(message: Message) -> str:
@@ -20,27 +19,6 @@ def prototext(message: Message) -> str:
     for field, value in sorted(message.ListFields(), key=lambda pair: pair[0].index):
         parts += [f"{field.name}:{_value(field, item)}" for item in _items(field, value)]
     return " ".join(parts)
-
-
-def go_duration(duration: Duration) -> str:
-    """Return a duration as Go prints it: ``1h0m0s``, ``1.5s``, ``20ms``."""
-    nanos = duration.seconds * 1_000_000_000 + duration.nanos
-    sign, nanos = ("-", -nanos) if nanos < 0 else ("", nanos)
-    if nanos == 0:
-        return "0s"
-    for unit, size in (("ns", 1), ("µs", 1_000), ("ms", 1_000_000)):
-        if nanos < size * 1000:
-            return f"{sign}{_decimal(nanos, size)}{unit}"
-    minutes, nanos = divmod(nanos, 60_000_000_000)
-    hours, minutes = divmod(minutes, 60)
-    front = f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else ""
-    return f"{sign}{front}{_decimal(nanos, 1_000_000_000)}s"
-
-
-def _decimal(amount: int, size: int) -> str:
-    whole, rest = divmod(amount, size)
-    digits = len(str(size)) - 1
-    return f"{whole}.{rest:0{digits}d}".rstrip("0").rstrip(".") if rest else str(whole)
 
 
 def _items(field: FieldDescriptor, value: Any) -> list[Any]:

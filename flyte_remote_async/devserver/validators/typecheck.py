@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flyteidl.core import types_pb2
 
-from flyte_remote_async.devserver.json_schemas import schema_covers
-from flyte_remote_async.devserver.prototext import prototext
+from flyte_remote_async.devserver.golang.prototext import prototext
+from flyte_remote_async.devserver.validators.json_schemas import schema_covers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

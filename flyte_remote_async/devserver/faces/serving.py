@@ -13,7 +13,7 @@ import attrs
 import grpc
 import grpc.aio
 
-from flyte_remote_async.devserver.connections import cut_connections
+from flyte_remote_async.devserver.faces.connections import cut_connections
 from flyte_remote_async.devserver.faults import ConnectionCutError
 from flyte_remote_async.errors import RPCError
 from flyte_remote_async.transport.base import Reply

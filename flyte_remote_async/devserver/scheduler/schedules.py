@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 from flyteidl.admin import execution_pb2, schedule_pb2
 
-from flyte_remote_async.devserver.filters import go_duration
+from flyte_remote_async.devserver.golang.durations import parse_duration
 from flyte_remote_async.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Schedule:
         """
         every = self.every
         if self.cron.startswith(_EVERY):
-            every = dt.timedelta(microseconds=go_duration(self.cron.removeprefix(_EVERY).strip()) // 1000)
+            every = dt.timedelta(microseconds=parse_duration(self.cron.removeprefix(_EVERY).strip()) // 1000)
             every = max(every - dt.timedelta(microseconds=every.microseconds), dt.timedelta(seconds=1))
         if every is not None:
             return (instant + every).replace(microsecond=0)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from flyte_remote_async.devserver.inprocess import InProcessTransport
+from flyte_remote_async.devserver.faces.inprocess import InProcessTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from flyte_remote_async.devserver.dispatch import Handler
-    from flyte_remote_async.devserver.serving import Serving
+    from flyte_remote_async.devserver.faces.dispatch import Handler
+    from flyte_remote_async.devserver.faces.serving import Serving
 
 __all__ = ["Faces"]
 
@@ -52,7 +52,7 @@ class Faces:
             OSError: The address cannot be listened on, for example because the port is taken.
         """
         # Loads grpc, which whoever only imports this module does without.
-        from flyte_remote_async.devserver.serving import Serving
+        from flyte_remote_async.devserver.faces.serving import Serving
 
         serving = Serving(self._handlers)
         self.port = await serving.start(self._host, port)

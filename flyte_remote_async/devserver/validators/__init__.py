@@ -1,0 +1,1 @@
+"""Which values and types fit where others are declared, as propeller's validators decide it. Pure."""
