@@ -34,9 +34,9 @@ stop it with Ctrl-C (exit code 130) or SIGTERM (exit code 0); exit code 2 says t
 argument cannot be used, which one line on stderr explains.
 """
 _EXPORT: Final = """\
-Read compiled tasks, workflows and launch plans of a Flyte, and executions with all that belongs to them, into a file that
-devservers load: for tests of a service without that Flyte, or to look at a failed run at leisure. Without names, the newest
-version of each entity of the project and domain is read. What an entity needs comes along.
+Read compiled tasks, workflows and launch plans of a Flyte, and executions with all that belongs to them, into a file
+that devservers load: for tests of a service without that Flyte, or to look at a failed run at leisure. Without names,
+the newest version of each entity of the project and domain is read. What an entity needs comes along.
 """
 _EXPORT_EXAMPLES: Final = """\
 examples:

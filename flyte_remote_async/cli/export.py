@@ -13,8 +13,8 @@ import anyio.to_thread
 
 from flyte_remote_async.config import Config
 from flyte_remote_async.devserver.exporter import Wanted, export
-from flyte_remote_async.devserver.records import to_line
-from flyte_remote_async.errors import ConfigError
+from flyte_remote_async.devserver.store.lines import to_line
+from flyte_remote_async.errors import ConfigError, NotFoundError
 from flyte_remote_async.models.identifiers import ResourceType
 from flyte_remote_async.operations.session import open_session
 
@@ -54,9 +54,6 @@ async def _export(arguments: argparse.Namespace) -> int:
         # A file that cannot be written is found out before a long read.
         await anyio.to_thread.run_sync(_try_to_write, arguments.file)
         found = await _read(config, arguments)
-        if not found:
-            reason = f"{config.project}/{config.domain} has no tasks, workflows or launch plans at {config.endpoint}"
-            raise ConfigError(reason)
         await anyio.to_thread.run_sync(_write, arguments.file, [to_line(*key, found[key]) for key in found])
     except (OSError, ConfigError) as error:
         sys.stderr.write(f"flyte-remote: {' '.join(str(error).split())}\n")
@@ -90,9 +87,13 @@ async def _read(config: Config, arguments: argparse.Namespace) -> Records:
     wanted = Wanted(str(config.project), str(config.domain), entities, arguments.execution)
     session = await open_session(config, None)
     try:
-        return await export(session, wanted, on_record=_progress)
+        found = await export(session, wanted, on_record=_progress)
     finally:
         await session.aclose()
+    if not found:
+        reason = f"{config.project}/{config.domain} has no tasks, workflows or launch plans at {config.endpoint}"
+        raise NotFoundError(reason)
+    return found
 
 
 def _progress(count: int) -> None:

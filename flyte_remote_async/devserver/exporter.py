@@ -13,6 +13,7 @@ from flyteidl.admin import common_pb2, execution_pb2, node_execution_pb2, task_e
 from flyteidl.core import identifier_pb2
 
 from flyte_remote_async.devserver.compiler.references import requirements
+from flyte_remote_async.devserver.store.lines import KINDS
 from flyte_remote_async.errors import NotFoundError
 from flyte_remote_async.models.identifiers import NodeExecutionIdentifier, ResourceType, WorkflowExecutionIdentifier
 from flyte_remote_async.operations.reading import PAGE, pages
@@ -37,6 +38,7 @@ _GET: Final = {
     ResourceType.WORKFLOW: methods.GET_WORKFLOW,
     ResourceType.LAUNCH_PLAN: methods.GET_LAUNCH_PLAN,
 }
+_ORDER: Final = {kind: place for place, kind in enumerate(KINDS)}
 _NAMES: Final = {
     ResourceType.TASK: methods.LIST_TASK_IDS,
     ResourceType.WORKFLOW: methods.LIST_WORKFLOW_IDS,
@@ -88,15 +90,15 @@ async def export(session: Session, wanted: Wanted, *, on_record: Callable[[int],
             group.start_soon(walk.named, wanted, kind, name, version)
         for name in wanted.executions:
             walk.start_execution(WorkflowExecutionIdentifier(wanted.project, wanted.domain, name))
-    return dict(sorted(walk.found.items(), key=lambda item: (_ORDER.index(item[0][0]), item[0][1])))
+    return dict(sorted(walk.found.items(), key=lambda item: (_ORDER[item[0][0]], item[0][1])))
 
 
 async def _names(session: Session, wanted: Wanted, kind: ResourceType) -> list[str]:
     request = common_pb2.NamedEntityIdentifierListRequest(project=wanted.project, domain=wanted.domain, limit=PAGE)
     request.sort_by.key = "name"
     request.sort_by.direction = request.sort_by.ASCENDING
-    listed: Any
-    return [id.name async for listed in pages(session.calls, _NAMES[kind], request) for id in listed.entities]
+    listed = pages(session.calls, _NAMES[kind], request)
+    return [id.name async for page in listed for id in page.entities]  # type: ignore[attr-defined]
 
 
 @attrs.define(eq=False)
@@ -171,23 +173,32 @@ class _Walk:
             methods.GET_NODE_EXECUTION_DATA, node_execution_pb2.NodeExecutionGetDataRequest(id=node.id)
         )
         self._file("NODE_EXECUTION_DATA", key, data)
-        if data.HasField("dynamic_workflow"):
-            compiled = data.dynamic_workflow.compiled_workflow
-            for entity in _references_of(compiled):
+        if node.metadata.is_dynamic:
+            await self._read_dynamic(key, node.id)
+
+    async def _read_dynamic(self, key: str, id: identifier_pb2.NodeExecutionIdentifier) -> None:
+        with contextlib.suppress(NotFoundError):  # it has made none, or none yet
+            request = node_execution_pb2.GetDynamicNodeWorkflowRequest(id=id)
+            dynamic = await self._call(methods.GET_DYNAMIC_NODE_WORKFLOW, request)
+            self._file("DYNAMIC_WORKFLOW", key, dynamic)
+            for entity in _references_of(dynamic.compiled_workflow):
                 self._start_entity(ResourceType(entity.resource_type), entity)
 
     async def _read_attempts(self, node_key: str, id: NodeExecutionIdentifier) -> None:
         async with self.session.reads:
             attempts = await self.session.reader.attempts(id)
         for attempt in attempts:
-            if attempt.closure.HasField("error"):  # which lists cut
-                request = task_execution_pb2.TaskExecutionGetRequest(id=attempt.id)
-                attempt = await self._call(methods.GET_TASK_EXECUTION, request)
-            key = f"{node_key}/{attempt.id.task_id.name}/{attempt.id.retry_attempt}"
-            self._file("TASK_EXECUTION", key, attempt)
-            self._start_entity(ResourceType.TASK, attempt.id.task_id)
-            data = task_execution_pb2.TaskExecutionGetDataRequest(id=attempt.id)
-            self._file("TASK_EXECUTION_DATA", key, await self._call(methods.GET_TASK_EXECUTION_DATA, data))
+            self.group.start_soon(self._read_attempt, node_key, attempt)
+
+    async def _read_attempt(self, node_key: str, attempt: task_execution_pb2.TaskExecution) -> None:
+        if attempt.closure.HasField("error"):  # which lists cut
+            whole = task_execution_pb2.TaskExecutionGetRequest(id=attempt.id)
+            attempt = await self._call(methods.GET_TASK_EXECUTION, whole)
+        key = f"{node_key}/{attempt.id.task_id.name}/{attempt.id.retry_attempt}"
+        self._file("TASK_EXECUTION", key, attempt)
+        self._start_entity(ResourceType.TASK, attempt.id.task_id)
+        request = task_execution_pb2.TaskExecutionGetDataRequest(id=attempt.id)
+        self._file("TASK_EXECUTION_DATA", key, await self._call(methods.GET_TASK_EXECUTION_DATA, request))
 
     # --- both ---
 
