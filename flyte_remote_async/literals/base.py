@@ -14,6 +14,7 @@ from flyteidl.core import literals_pb2
 
 from flyte_remote_async.errors import DecodeError, EncodeError, LiteralError
 from flyte_remote_async.literals import bulk, chunks, wire
+from flyte_remote_async.models.wire import UncutError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -110,7 +111,20 @@ class Codec:
 
     def decode_bytes(self, data: bytes, start: int, end: int) -> Any:
         """Return the Python value of the literal that lies between two positions; a long one is read in chunks."""
-        return chunks.read(self, data, start, end)
+        try:
+            value = self.decode_cut(data, start, end)
+        except UncutError:
+            value = None  # as a message then
+        return chunks.read(self, data, start, end) if value is None else value
+
+    def decode_cut(self, data: bytes, start: int, end: int) -> Any:
+        """Return the same of a literal whose value is cut up where it lies, or None when it is of another form.
+
+        Raises:
+            UncutError: The bytes are not cut here.
+        """
+        del data, start, end
+        return None
 
     def decode_all(self, data: bytes, first: int) -> list[Any]:
         """Return the Python values of elements of a list, fast where they are alike.

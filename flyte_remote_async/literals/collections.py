@@ -10,7 +10,6 @@ from flyteidl.core import literals_pb2
 
 from flyte_remote_async.literals import chunks
 from flyte_remote_async.literals.base import Codec, each
-from flyte_remote_async.models.wire import UncutError
 
 if TYPE_CHECKING:
     from flyteidl.core import types_pb2
@@ -35,14 +34,9 @@ class _List(Codec):
             return super().decode(literal)
         return each(self.element.decode, literal.collection.literals)
 
-    def decode_bytes(self, data: bytes, start: int, end: int) -> Any:
-        try:
-            found = chunks.inside(data, start, end, chunks.COLLECTION)
-            if found is not None:
-                return chunks.read_list(self.element, data, *found)
-        except UncutError:
-            pass  # as a message then
-        return super().decode_bytes(data, start, end)
+    def decode_cut(self, data: bytes, start: int, end: int) -> Any:
+        found = chunks.inside(data, start, end, chunks.COLLECTION)
+        return None if found is None else chunks.read_list(self.element, data, *found)
 
     def decode_all(self, data: bytes, first: int) -> list[Any]:
         found = chunks.read_each(self, data, first)

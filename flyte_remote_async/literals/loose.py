@@ -14,7 +14,6 @@ from flyte_remote_async.literals import bulk, chunks
 from flyte_remote_async.literals.base import Codec, describe, each, step
 from flyte_remote_async.literals.primitives import BOOL, FLOAT, INT, NONE, STR
 from flyte_remote_async.literals.times import DATETIME, TIMEDELTA
-from flyte_remote_async.models.wire import UncutError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,18 +49,14 @@ class _Any(Codec):
             return NONE.decode(literal)
         return self._other(form).decode(literal) if form in _STORED else super().decode(literal)
 
-    def decode_bytes(self, data: bytes, start: int, end: int) -> Any:
-        try:
-            found = chunks.inside(data, start, end, chunks.COLLECTION)
-            if found is not None:
-                return chunks.read_list(self, data, *found)
-            found = chunks.inside(data, start, end, chunks.MAP)
-            if found is not None:
-                return chunks.read_map(self, data, *found)
-            text = chunks.read_text(data, start, end)
-        except UncutError:
-            text = None  # as a message then
-        return super().decode_bytes(data, start, end) if text is None else text
+    def decode_cut(self, data: bytes, start: int, end: int) -> Any:
+        found = chunks.inside(data, start, end, chunks.COLLECTION)
+        if found is not None:
+            return chunks.read_list(self, data, *found)
+        found = chunks.inside(data, start, end, chunks.MAP)
+        if found is not None:
+            return chunks.read_map(self, data, *found)
+        return chunks.read_text(data, start, end)
 
     def decode_all(self, data: bytes, first: int) -> list[Any]:
         for field in bulk.NUMBERS:

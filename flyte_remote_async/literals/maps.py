@@ -13,7 +13,6 @@ from flyte_remote_async.literals.base import Codec, step
 from flyte_remote_async.literals.gathering import PENDING
 from flyte_remote_async.literals.loose import ANY
 from flyte_remote_async.literals.primitives import STR
-from flyte_remote_async.models.wire import UncutError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,14 +48,9 @@ class _Dict(Codec):
         literals = literal.map.literals
         return {key: step(f"[{key!r}]", self.value.decode, literals[key]) for key in literals}
 
-    def decode_bytes(self, data: bytes, start: int, end: int) -> Any:
-        try:
-            found = chunks.inside(data, start, end, chunks.MAP) if self.key is STR else None
-            if found is not None:
-                return chunks.read_map(self.value, data, *found)
-        except UncutError:
-            pass  # as a message then
-        return super().decode_bytes(data, start, end)
+    def decode_cut(self, data: bytes, start: int, end: int) -> Any:
+        found = chunks.inside(data, start, end, chunks.MAP) if self.key is STR else None
+        return None if found is None else chunks.read_map(self.value, data, *found)
 
     def decode_all(self, data: bytes, first: int) -> list[Any]:
         found = chunks.read_each(self, data, first)

@@ -14,7 +14,6 @@ from flyteidl.core import literals_pb2, types_pb2
 
 from flyte_remote_async.literals import bulk, chunks
 from flyte_remote_async.literals.base import Codec
-from flyte_remote_async.models.wire import UncutError
 
 if TYPE_CHECKING:
     from flyte_remote_async.literals.registry import Codecs
@@ -170,12 +169,8 @@ class _Str(Primitive):
     __slots__ = ()
     plain = "string_value"
 
-    def decode_bytes(self, data: bytes, start: int, end: int) -> Any:
-        try:
-            text = chunks.read_text(data, start, end)
-        except UncutError:
-            text = None
-        return super().decode_bytes(data, start, end) if text is None else text
+    def decode_cut(self, data: bytes, start: int, end: int) -> Any:
+        return chunks.read_text(data, start, end)
 
     def decode_all(self, data: bytes, first: int) -> list[Any]:
         found = bulk.texts(data)

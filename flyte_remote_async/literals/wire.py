@@ -52,12 +52,7 @@ def unpack(payload: bytes) -> Any:
     try:
         return msgpack.unpackb(
             payload,
-            strict_map_key=False,
-            max_str_len=size,
-            max_bin_len=size,
-            max_array_len=size,
-            max_map_len=size,
-            max_ext_len=0,
+            **_limits(size),
         )
     except (ValueError, TypeError, msgpack.UnpackException) as error:
         raise _unreadable(size, error) from error
@@ -67,8 +62,7 @@ def unpacker(longest: int) -> Callable[[bytes], Any]:
     """Return what unpacks payloads of up to a length as :func:`unpack` does, faster, with errors of msgpack's own."""
     import msgpack
 
-    limits = dict.fromkeys(("max_str_len", "max_bin_len", "max_array_len", "max_map_len"), longest)
-    return functools.partial(msgpack.unpackb, strict_map_key=False, max_ext_len=0, **limits)
+    return functools.partial(msgpack.unpackb, **_limits(longest))
 
 
 def unpack_in_pieces(data: bytes, start: int, end: int) -> Any:
@@ -76,15 +70,7 @@ def unpack_in_pieces(data: bytes, start: int, end: int) -> Any:
     import msgpack
 
     size = end - start
-    unpacker = msgpack.Unpacker(
-        strict_map_key=False,
-        max_buffer_size=size,
-        max_str_len=size,
-        max_bin_len=size,
-        max_array_len=size,
-        max_map_len=size,
-        max_ext_len=0,
-    )
+    unpacker = msgpack.Unpacker(max_buffer_size=size, **_limits(size))
     values: list[Any] = []
     try:
         for at in range(start, end, _PIECE):
@@ -101,6 +87,11 @@ def unpack_in_pieces(data: bytes, start: int, end: int) -> Any:
 
 # Objects are made from these bytes, some 70 ns for each byte.
 _PIECE: Final = 64 * 1024
+
+
+def _limits(longest: int) -> dict[str, Any]:
+    lengths = dict.fromkeys(("max_str_len", "max_bin_len", "max_array_len", "max_map_len"), longest)
+    return {**lengths, "max_ext_len": 0, "strict_map_key": False}
 
 
 def _unreadable(size: int, why: object) -> DecodeError:

@@ -6,12 +6,12 @@ import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, overload
 
-from flyte_remote_async.errors import FlyteRemoteError
 from flyte_remote_async.remote.connection import Connection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Sequence
 
+    from flyte_remote_async.errors import FlyteRemoteError
     from flyte_remote_async.executions import FlyteWorkflowExecution
     from flyte_remote_async.executions.binding import Remote, Until
     from flyte_remote_async.executions.events import Event
@@ -110,13 +110,9 @@ class WaitVerbs(Connection):
 
         from flyte_remote_async.operations.hub.many import as_completed
 
-        given = tuple(executions)
-        found: dict[int, FlyteWorkflowExecution | FlyteRemoteError] = {}
-        async with aclosing(as_completed(self._terms(timeout, poll_interval, sync_nodes), given)) as completed:
-            async for index, one in completed:
-                if isinstance(one, FlyteRemoteError) and not return_exceptions:
-                    raise one
-                found[index] = one
+        given, terms = tuple(executions), self._terms(timeout, poll_interval, sync_nodes)
+        async with aclosing(as_completed(terms, given, return_exceptions=return_exceptions)) as completed:
+            found = {index: one async for index, one in completed}
         return [found[index] for index in range(len(given))]
 
     @overload
@@ -129,17 +125,6 @@ class WaitVerbs(Connection):
         *,
         return_exceptions: Literal[False] = False,
     ) -> AsyncGenerator[FlyteWorkflowExecution]: ...
-
-    @overload
-    def as_completed(
-        self,
-        executions: Iterable[FlyteWorkflowExecution],
-        timeout: Seconds | None = None,
-        poll_interval: Seconds | None = None,
-        sync_nodes: bool = True,
-        *,
-        return_exceptions: Literal[True],
-    ) -> AsyncGenerator[FlyteWorkflowExecution | FlyteRemoteError]: ...
 
     @overload
     def as_completed(
@@ -173,11 +158,9 @@ class WaitVerbs(Connection):
 
         from flyte_remote_async.operations.hub.many import as_completed
 
-        terms = self._terms(timeout, poll_interval, sync_nodes)
-        async with aclosing(as_completed(terms, tuple(executions))) as completed:
+        given, terms = tuple(executions), self._terms(timeout, poll_interval, sync_nodes)
+        async with aclosing(as_completed(terms, given, return_exceptions=return_exceptions)) as completed:
             async for _, one in completed:
-                if isinstance(one, FlyteRemoteError) and not return_exceptions:
-                    raise one
                 yield one
 
     async def watch(

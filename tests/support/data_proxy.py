@@ -10,7 +10,6 @@ from urllib.parse import quote
 import attrs
 from flyteidl.service import dataproxy_pb2
 
-from flyte_remote_async.config.values import Secret, StorageConfig
 from flyte_remote_async.devserver import DevServer
 from flyte_remote_async.devserver.faces.inprocess import InProcessTransport
 from flyte_remote_async.transport.methods import CREATE_DOWNLOAD_LOCATION, CREATE_UPLOAD_LOCATION
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from flyte_remote_async import FlyteRemote
+    from flyte_remote_async.config.values import StorageConfig
     from flyte_remote_async.transport.base import Metadata
     from tests.support.object_server import ObjectServer
 
@@ -54,13 +54,7 @@ class Backend:
     @property
     def storage(self) -> StorageConfig:
         """Credentials for the object store."""
-        return StorageConfig(
-            s3_endpoint=self.store.url,
-            s3_access_key_id="key",
-            s3_secret_access_key=Secret("secret"),
-            s3_addressing_style="path",
-            s3_retries=1,
-        )
+        return self.store.config(s3_retries=1)
 
     async def sign(self, request: bytes, _metadata: Metadata) -> bytes:
         """Serve CreateDownloadLocation."""

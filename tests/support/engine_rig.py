@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import anyio
 import attrs
 from flyteidl.admin import (
     execution_pb2,
@@ -26,7 +27,7 @@ from flyte_remote_async.devserver.runners.stand_ins import StandIns
 from flyte_remote_async.devserver.services.launching import LaunchService
 from flyte_remote_async.devserver.store import Query, Store
 from flyte_remote_async.devserver.store.sql import Statement
-from flyte_remote_async.models.phases import NodePhase
+from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from tests.support.made_workflows import Made
     from tests.support.recordings import Recordings
 
-__all__ = ["Rig", "Written", "fresh", "open_rig", "timeless"]
+__all__ = ["Rig", "Written", "attempts", "fresh", "open_rig", "phase", "timeless"]
 
 M = TypeVar("M", bound=Message)
 
@@ -77,6 +78,16 @@ class Written:
         return {node_id: NodePhase(node.closure.phase).name for node_id, node in self.nodes.items()}
 
 
+def phase(written: Written) -> str:
+    """Return the name of an execution's phase."""
+    return WorkflowPhase(written.execution.closure.phase).name
+
+
+def attempts(written: Written) -> dict[tuple[str, int], str]:
+    """Return the name of each attempt's phase, by node id and number."""
+    return {key: TaskPhase(attempt.closure.phase).name for key, attempt in written.attempts.items()}
+
+
 @attrs.frozen
 class Rig:
     """An engine over a store that has the entities of the recordings."""
@@ -84,6 +95,37 @@ class Rig:
     store: Store
     engine: Engine
     stand_ins: StandIns
+    clock: Clock
+
+    def waits(self, name: str) -> anyio.Event:
+        """Let a task never end by itself; return an event that is set when it has begun."""
+        begun = anyio.Event()
+
+        @self.stand_ins.task(name)
+        async def wait(a: int) -> int:
+            begun.set()
+            await anyio.sleep_forever()
+            return a
+
+        return begun
+
+    def hangs(self, name: str) -> None:
+        """Let a task take longer on the clock than any test."""
+
+        @self.stand_ins.task(name)
+        async def hang(a: int) -> int:
+            await self.clock.sleep(1e6)
+            return a
+
+    async def start(self, made: Made) -> execution_pb2.Execution:
+        await self.put(made)
+        await self.launch(made.execution, made.inputs)
+        return made.execution
+
+    async def end(self, made: Made) -> Written:
+        with anyio.fail_after(30):
+            await self.engine.join(made.execution.id)
+        return await self.read(made.execution)
 
     async def launch(self, execution: execution_pb2.Execution, inputs: literals_pb2.LiteralMap) -> None:
         await self.store.put_execution(execution)
@@ -149,7 +191,7 @@ async def open_rig(
         await store.add_project(project_pb2.Project(id=project))
     engine.ask(LaunchService(store, engine, clock, Faults()))
     try:
-        yield Rig(store, engine, stand_ins)
+        yield Rig(store, engine, stand_ins, clock)
     finally:
         await engine.aclose()
         await store.aclose()

@@ -18,7 +18,7 @@ HEAD = """\
 
 Every error of the package is a `FlyteRemoteError`, says what happened to which entity and what to do, pickles, and has
 an `http_status`: what a web service that meets it should answer. Many are built-in errors too, so that code that knows
-nothing of Flyte can catch them. This page is made from `flyte_remote_async/errors.py`; a test holds the two together.
+nothing of Flyte can catch them. This page is made from `flyte_remote_async/errors`; a test holds the two together.
 
 ```python
 from flyte_remote_async import FlyteRemote
@@ -37,11 +37,12 @@ An `RPCError` tells `method`, `code`, `details` (the server's words), `entity`, 
 
 
 def classes(base: type[FlyteRemoteError] = FlyteRemoteError) -> list[type[FlyteRemoteError]]:
-    """Return a class and those below it, each before its own, in the order in which they are written."""
+    """Return a class and those below it, each before its own, in the order in which they are drawn."""
+    drawn = errors.__doc__ or ""
+    below = [cls for cls in base.__subclasses__() if cls.__module__ == errors.__name__]
     found = [base]
-    for cls in base.__subclasses__():
-        if cls.__module__ == errors.__name__:
-            found += classes(cls)
+    for cls in sorted(below, key=lambda cls: drawn.index(f" {cls.__name__} ")):
+        found += classes(cls)
     return found
 
 

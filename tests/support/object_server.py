@@ -6,11 +6,13 @@ import asyncio
 import base64
 import hashlib
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 import attrs
+
+from flyte_remote_async.config.values import Secret, StorageConfig
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -64,6 +66,17 @@ class ObjectServer:
     def url(self) -> str:
         """Where it is."""
         return f"http://127.0.0.1:{self.port}"
+
+    def config(self, **overrides: Any) -> StorageConfig:
+        """Return credentials for it, and no second tries."""
+        usual: dict[str, Any] = {
+            "s3_endpoint": self.url,
+            "s3_access_key_id": "key",
+            "s3_secret_access_key": Secret("secret"),
+            "s3_addressing_style": "path",
+            "s3_retries": 0,
+        }
+        return StorageConfig(**(usual | overrides))
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""

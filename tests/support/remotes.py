@@ -13,9 +13,9 @@ from flyte_remote_async.transport.target import Target
 from tests.support import recordings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
-    from flyte_remote_async.transport.base import Metadata, Method, Reply, Transport
+    from flyte_remote_async.transport.base import Metadata, Method, Reply, Response, Transport
 
 __all__ = ["WAYS", "Ledger", "recorded_server", "remote_of", "remote_over"]
 
@@ -44,6 +44,18 @@ class Ledger:
     def repeated(self) -> list[tuple[str, bytes]]:
         """Requests that were sent more than once."""
         return [call for call, times in Counter(self.calls).items() if times > 1]
+
+    def count_rows(self, method: Method[Any, Response], names: Callable[[Response], Iterable[str]]) -> Counter[str]:
+        """Return a counter that counts, by name, the rows of an RPC's replies from now on."""
+        rows: Counter[str] = Counter()
+
+        def on_reply(asked: Method[Any, Any], reply: Reply) -> Reply:
+            if asked is method:
+                rows.update(names(method.response_type.FromString(reply.message)))
+            return reply
+
+        self.on_reply = on_reply
+        return rows
 
     def clear(self) -> None:
         """Forget what was asked."""

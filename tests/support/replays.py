@@ -276,7 +276,7 @@ async def open_replay(recordings: Recordings | None, calls: Sequence[Call] = ())
     await store.add_project(project_pb2.Project(id="flytesnacks", name="flytesnacks"))
     Services(store, engine, data, clock, faults, 2_000_000).register(registry)
     try:
-        rig = Rig(store, engine, stand_ins)
+        rig = Rig(store, engine, stand_ins, clock)
         yield Replay(rig, clock, InProcessTransport(registry.handlers()), calls or rpcs())
     finally:
         await engine.aclose()

@@ -27,7 +27,7 @@ from flyte_remote_async.errors import (
 )
 from flyte_remote_async.transport.methods import GET_EXECUTION
 from tests.support import recordings
-from tests.support.eventually import eventually
+from tests.support.cancelling import cancel_at_every_step
 from tests.support.films import Film
 
 if TYPE_CHECKING:
@@ -229,18 +229,13 @@ async def put_tree(server: DevServer) -> None:
 async def cancel_everywhere(endpoint: str, backend: Backend) -> None:
     async with connect(endpoint, backend) as remote:
         await remote.execution("film").sync(sync_nodes=True)
-        before = asyncio.all_tasks()
-        steps, finished = 0, False
-        while not finished:
-            task = asyncio.create_task(remote.execution("film").sync(sync_nodes=True))
-            for _ in range(steps):
-                await asyncio.sleep(0)
-            finished = not task.cancel()
-            if not finished:
-                with pytest.raises(asyncio.CancelledError):
-                    await task
+
+        async def look() -> None:
+            await remote.execution("film").sync(sync_nodes=True)
+
+        def nothing_is_held() -> None:
             assert remote._open.reads.borrowed_tokens == 0
-            await eventually(lambda: asyncio.all_tasks() <= before)
-            # Far from the start all steps are alike: between two replies.
-            steps += 1 + steps // 20
+
+        # Far from the start all steps are alike: between two replies.
+        assert await cancel_at_every_step(look, nothing_is_held, stretch=20) > 5
         assert (await remote.execution("film").sync(sync_nodes=True)).has_nodes

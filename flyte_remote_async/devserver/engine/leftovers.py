@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import anyio
 from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
@@ -80,13 +80,7 @@ class Leftovers:
         def change(message: execution_pb2.Execution) -> None:
             if WorkflowPhase(message.closure.phase).is_terminal:
                 return
-            if error is None:
-                message.closure.phase = core_execution_pb2.WorkflowExecution.ABORTED
-                _stop(message.closure, now)
-            else:
-                message.closure.error.CopyFrom(error)
-                message.closure.phase = core_execution_pb2.WorkflowExecution.FAILED
-                _stop(message.closure, now)
+            _stop(message.closure, core_execution_pb2.WorkflowExecution, error, now)
 
         with anyio.CancelScope(shield=True):
             await self._end_inside(execution_id, error, now)
@@ -103,20 +97,13 @@ class Leftovers:
         async with self._store.transaction() as together:
             for data, _ in attempts:
                 attempt = task_execution_pb2.TaskExecution.FromString(data)
-                if error is None:
-                    attempt.closure.phase = core_execution_pb2.TaskExecution.ABORTED
-                    _stop(attempt.closure, now)
-                else:
-                    attempt.closure.error.CopyFrom(error)
-                    attempt.closure.phase = core_execution_pb2.TaskExecution.FAILED
-                    _stop(attempt.closure, now)
+                _stop(attempt.closure, core_execution_pb2.TaskExecution, error, now)
                 together.put_attempt(attempt)
             for data, parent_id in reversed(nodes):
                 node = node_execution_pb2.NodeExecution.FromString(data)
-                node.closure.error.CopyFrom(error or aborted_node(_WORKFLOW_ABORTED))
-                phases = core_execution_pb2.NodeExecution
-                node.closure.phase = phases.ABORTED if error is None else phases.FAILED
-                _stop(node.closure, now)
+                _stop(node.closure, core_execution_pb2.NodeExecution, error, now)
+                if error is None:
+                    node.closure.error.CopyFrom(aborted_node(_WORKFLOW_ABORTED))
                 together.put_node(node, parent_id or "")
 
     async def _rows(
@@ -148,7 +135,11 @@ def _interrupted(name: str) -> core_execution_pb2.ExecutionError:
     )
 
 
-def _stop(closure: _Closure, now: dt.datetime) -> None:
+def _stop(closure: _Closure, phases: Any, error: core_execution_pb2.ExecutionError | None, now: dt.datetime) -> None:
+    """Write an end into a closure, in the phases of its kind: FAILED with an error, ABORTED without."""
+    closure.phase = phases.ABORTED if error is None else phases.FAILED
+    if error is not None:
+        closure.error.CopyFrom(error)
     closure.updated_at.FromDatetime(now)
     if closure.HasField("started_at"):
         # The clock may have been ahead when it began.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Final, NoReturn
 
 import anyio
@@ -53,16 +54,16 @@ class FaultKind:
         return reply
 
 
-class _Ending(FaultKind):
+class _Ending(FaultKind, ABC):
     """What ends a call, before its request is carried out or after that."""
 
     __slots__ = ()
 
     after_commit: bool
 
+    @abstractmethod
     async def end(self) -> NoReturn:
         """End the call."""
-        raise NotImplementedError
 
     async def before(self) -> None:
         """End the call before its request is carried out, unless it is for later."""

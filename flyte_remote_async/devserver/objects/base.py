@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Final, Protocol
 
 import attrs
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterator
 
-__all__ = ["BUCKET", "Blob", "Blobs", "Draft", "ObjectInfo", "key_of"]
+__all__ = ["BUCKET", "Blob", "Blobs", "Draft", "ObjectInfo", "Tally", "key_of"]
 
 BUCKET: Final = "my-s3-bucket"
 """The only bucket, called as in Flyte's own sandbox."""
@@ -64,6 +65,24 @@ class Draft(Protocol):
     def discard(self) -> None:
         """Forget it; one that was committed stays."""
         ...
+
+
+class Tally:
+    """How much was written to a draft, and its digest."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._digest = hashlib.md5(usedforsecurity=False)
+
+    @property
+    def md5(self) -> bytes:
+        """The MD5 of what was written so far."""
+        return self._digest.digest()
+
+    def count(self, data: bytes) -> None:
+        """Take note of what was written."""
+        self._digest.update(data)
+        self.size += len(data)
 
 
 class Blob(Protocol):

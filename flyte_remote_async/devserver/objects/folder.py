@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import hashlib
 import os
 import shutil
 import stat
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote
 
-from flyte_remote_async.devserver.objects.base import BUCKET, PIECE, ObjectInfo
+from flyte_remote_async.devserver.objects.base import BUCKET, PIECE, ObjectInfo, Tally
 from flyte_remote_async.errors import UnsafePathError
 
 if TYPE_CHECKING:
@@ -139,27 +138,21 @@ class FolderBlobs:
         return self._root.joinpath(*parts)
 
 
-class _Draft:
+class _Draft(Tally):
     """An object that is being written, in a file without a name."""
 
     def __init__(self, blobs: FolderBlobs) -> None:
+        super().__init__()
         self._blobs = blobs
         descriptor, self._path = blobs.new_draft()
         # Without a buffer, a full disk is told by the write that does not fit.
         self._file = os.fdopen(descriptor, "w+b", buffering=0)
-        self._digest = hashlib.md5(usedforsecurity=False)
-        self.size = 0
-
-    @property
-    def md5(self) -> bytes:
-        return self._digest.digest()
 
     def write(self, data: bytes) -> None:
         left = memoryview(data)
         while left:
             left = left[self._file.write(left) :]
-        self._digest.update(data)
-        self.size += len(data)
+        self.count(data)
 
     def pieces(self) -> Iterator[bytes]:
         self._file.seek(0)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from typing import TYPE_CHECKING, Final
 
-from flyte_remote_async.devserver.objects.base import ObjectInfo
+from flyte_remote_async.devserver.objects.base import ObjectInfo, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,23 +61,17 @@ class MemoryBlobs:
         self._objects.clear()
 
 
-class _Draft:
+class _Draft(Tally):
     """An object that is being written."""
 
     def __init__(self, objects: dict[str, BytesBlob]) -> None:
+        super().__init__()
         self._objects = objects
         self._parts: list[bytes] = []
-        self._digest = hashlib.md5(usedforsecurity=False)
-        self.size = 0
-
-    @property
-    def md5(self) -> bytes:
-        return self._digest.digest()
 
     def write(self, data: bytes) -> None:
         self._parts.append(data)
-        self._digest.update(data)
-        self.size += len(data)
+        self.count(data)
 
     def pieces(self) -> Iterator[bytes]:
         return iter(self._parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -174,9 +175,9 @@ class Scheduler:
 
     async def _launch(self, plan: launch_plan_pb2.LaunchPlan, due: dt.datetime) -> None:
         try:
-            await self._launches.create(request_for(plan, due))
-        except AlreadyExistsError:
-            pass  # it has run, or its concurrency policy skips it
+            # Then it has run, or its concurrency policy skips it.
+            with contextlib.suppress(AlreadyExistsError):
+                await self._launches.create(request_for(plan, due))
         except RPCError as error:
             _LOG.warning("launch plan %s was due at %s and not launched: %s", plan.id.name, due, error)
         await self._store.put_last_run(plan.id, due)

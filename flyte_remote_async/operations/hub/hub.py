@@ -7,9 +7,12 @@ task, a timer or a request of his own, and whoever goes takes nothing along that
 from __future__ import annotations
 
 import asyncio
+import itertools
+import math
 import random
 import time
 from collections import deque
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -29,7 +32,7 @@ from flyte_remote_async.policy.hub.schedule import Schedule
 from flyte_remote_async.policy.hub.values import Cut, Ended, Failed, Kind, Moved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from anyio.abc import TaskGroup
 
@@ -60,6 +63,7 @@ class Hub:
         self._changed = asyncio.Event()
         self._polls = 0
         self._end_readers = 0
+        self._gatherings = 0
         self._begin()
 
     def _begin(self) -> None:
@@ -69,6 +73,7 @@ class Hub:
             ahead=time.time() - self.now,
         )
         self._ends: deque[Subject] = deque()
+        self._left: deque[Ticket] = deque()
 
     @property
     def now(self) -> float:
@@ -89,6 +94,7 @@ class Hub:
         """
         _ = self._session.transport.check("wait")
         self._see_to_task()
+        self.settle()
         ticket.owner = receiver
         self.schedule.join(ticket, self.now, is_listable=can_be_value(ticket.id.name))
         subject = self.schedule.subjects[ticket.id]
@@ -96,10 +102,26 @@ class Hub:
             receiver.put(Ended(ticket, subject.end))
         self._wake_up()
 
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """Ask nothing within the block, so that those who come in several turns of the loop share their requests."""
+        self._gatherings += 1
+        try:
+            yield
+        finally:
+            self._gatherings -= 1
+            self._changed.set()
+
     def leave(self, ticket: Ticket) -> None:
         """Let go of one who waits no more; one who has left is fine."""
-        self.schedule.leave(ticket)
+        # Thousands may be cancelled in one turn of the loop, which is theirs: the hub sees to it in turns of its own.
+        self._left.append(ticket)
         self._changed.set()
+
+    def settle(self) -> None:
+        """Take those out of the schedule who left."""
+        while self._left:
+            self.schedule.leave(self._left.popleft())
 
     def rest(self, ticket: Ticket) -> None:
         """Look no more for one who waits, until :meth:`look`."""
@@ -135,7 +157,7 @@ class Hub:
         async with task_group() as group:
             # What was asked is answered, or fails by its own deadline: whoever goes does not cancel it, since another
             # one may rest who needs the answer.
-            while self._polls or self._end_readers or self._ends or not self.schedule.is_idle:
+            while await self._is_needed():
                 await self._turn(group)
             # Here, so that whoever comes from now on begins anew.
             self._task = None
@@ -157,7 +179,7 @@ class Hub:
     async def _turn(self, group: TaskGroup) -> None:
         """Do what is due, and wait until something is."""
         self._changed.clear()
-        for ask in self.schedule.take(self.now):
+        for ask in () if self._gatherings else self.schedule.take(self.now):
             self._polls += 1
             group.start_soon(self._poll, ask)
             # Each is of many.
@@ -166,8 +188,17 @@ class Hub:
         for _ in range(min(len(self._ends), _END_READS - self._end_readers)):
             self._end_readers += 1
             group.start_soon(self._read_ends)
-        with anyio.move_on_after(max(0.0, self.schedule.next_at - self.now)):
+        with anyio.move_on_after(math.inf if self._gatherings else max(0.0, self.schedule.next_at - self.now)):
             await self._changed.wait()
+
+    async def _is_needed(self) -> bool:
+        for count in itertools.count(1):
+            if not self._left:
+                break
+            self.schedule.leave(self._left.popleft())
+            if count % _STRIDE == 0:
+                await anyio.lowlevel.checkpoint()
+        return bool(self._polls or self._end_readers or self._ends or not self.schedule.is_idle)
 
     async def _poll(self, ask: Ask) -> None:
         schedule = self.schedule

@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
+import anyio.lowlevel
+
 from flyte_remote_async.errors import FlyteRemoteError
 from flyte_remote_async.operations.hub.finish import ticket_for
 
@@ -20,6 +22,9 @@ __all__ = ["as_completed"]
 
 # The nodes of so many are read at one time, or wait to be given out.
 _FINISHED_AHEAD: Final = 16
+
+# So many come before the loop gets its turn.
+_STRIDE: Final = 100
 
 
 class _Arrivals:
@@ -40,25 +45,32 @@ class _Arrivals:
 
 
 async def as_completed(
-    terms: Terms, executions: Sequence[FlyteWorkflowExecution]
+    terms: Terms, executions: Sequence[FlyteWorkflowExecution], *, return_exceptions: bool
 ) -> AsyncGenerator[tuple[int, FlyteWorkflowExecution | FlyteRemoteError]]:
     """Yield the index and the snapshot of each execution, or the error instead, in the order in which they end.
 
     Args:
         terms: On what terms to wait.
         executions: The last snapshots.
+        return_exceptions: Whether an error is yielded; otherwise it is raised.
+
+    Raises:
+        FlyteRemoteError: One cannot be waited for.
     """
     arrivals = _Arrivals(executions)
     finishing: dict[asyncio.Task[FlyteWorkflowExecution | FlyteRemoteError], int] = {}
     hub, left = terms.session.hub, len(executions)
     try:
-        for index, execution in enumerate(executions):
-            if execution.is_known_to_its_end:
-                arrivals.ended.append((index, None))
-            else:
-                ticket = ticket_for(execution, interval=terms.interval, deadline=terms.deadline)
-                arrivals.tickets[ticket] = index
-                hub.join(ticket, arrivals)
+        with hub.gathering():
+            for index, execution in enumerate(executions):
+                if execution.is_known_to_its_end:
+                    arrivals.ended.append((index, None))
+                else:
+                    ticket = ticket_for(execution, interval=terms.interval, deadline=terms.deadline)
+                    arrivals.tickets[ticket] = index
+                    hub.join(ticket, arrivals)
+                if (index + 1) % _STRIDE == 0:
+                    await anyio.lowlevel.checkpoint()
         while left:
             arrivals.changed.clear()
             while arrivals.ended and len(finishing) < _FINISHED_AHEAD:
@@ -68,7 +80,10 @@ async def as_completed(
                 finishing[task] = index
             for task in [task for task in finishing if task.done()]:
                 left -= 1
-                yield finishing.pop(task), task.result()
+                index, one = finishing.pop(task), task.result()
+                if isinstance(one, FlyteRemoteError) and not return_exceptions:
+                    raise one
+                yield index, one
                 arrivals.changed.set()
             await arrivals.changed.wait()
     finally:

@@ -37,6 +37,8 @@ class WaitState:
 
 def states(session: Session) -> tuple[WaitState, ...]:
     """Return how the waits of a session go."""
+    for hub in session.hubs:
+        hub.settle()
     return tuple(_state(subject, hub.now) for hub in session.hubs for subject in hub.schedule.subjects.values())
 
 

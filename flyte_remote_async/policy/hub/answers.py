@@ -85,13 +85,23 @@ def _heard(schedule: Schedule, now: float, ask: Ask, subject: Subject, row: Row 
     if subject.only is not None:
         schedule.plan(subject, now, now if subject.is_missed else None)
         return
-    for ticket in tuple(subject.tickets):
-        if ticket.looks:
-            is_news = row is not None and row.mark != ticket.mark
-            ticket.mark = row.mark if row is not None else ticket.mark
-            yield Moved(ticket, row if is_news else None)
+    yield from _looked(subject, row)
     schedule.plan(subject, now, now if subject.is_missed else None)
     yield from _late(ask, subject, now)
+
+
+def _looked(subject: Subject, row: Row | None) -> Iterator[Outcome]:
+    """Tell those who want to know of each look."""
+    is_news = row is not None and row.mark != subject.mark
+    if row is not None:
+        subject.mark = row.mark
+    looking = [ticket for ticket in subject.tickets if ticket.looks]
+    news = [Moved(ticket, row if is_news or not ticket.is_told else None) for ticket in looking]
+    # Before the first hears of it: who leaves meanwhile is counted no more.
+    if row is not None:
+        for ticket in looking:
+            subject.tell(ticket)
+    yield from news
 
 
 def _ended(schedule: Schedule, subject: Subject, row: Row) -> Iterator[Outcome]:
@@ -159,8 +169,9 @@ def _lasts(subject: Subject, error: FlyteRemoteError) -> bool:
 
 def _late(ask: Ask, subject: Subject, now: float) -> Iterator[Outcome]:
     """Tell those whose time is over, and who stayed for this one look."""
-    for ticket in subject.active:
-        if ticket.deadline is not None and ticket.deadline <= now and ticket.joined <= ask.asked_at:
+    for ticket in tuple(subject.tickets):
+        is_over = ticket.deadline is not None and ticket.deadline <= now
+        if is_over and not ticket.is_resting and ticket.joined <= ask.asked_at:
             yield _timed_out(ticket, subject, now)
 
 

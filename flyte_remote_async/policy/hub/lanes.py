@@ -67,8 +67,9 @@ class Lanes:
 
     def discard(self, subject: Subject) -> None:
         """Take an execution out; one that is not in is fine."""
-        key, subject.lane, subject.due = subject.lane, None, math.inf
+        key = subject.lane
         if key is not None:
+            subject.lane, subject.due = None, math.inf
             self._lanes[key].discard(subject)
             self._drop_if_empty(key)
 
@@ -130,10 +131,7 @@ def _kind_of(subject: Subject, due: float) -> tuple[Kind, int]:
         return Kind.ALL, 0
     if subject.only is not None:
         return Kind.ENDED, 0
-    looking = [ticket for ticket in subject.active if ticket.looks]
-    if not looking:
+    if not subject.looking:
         return Kind.ENDED, 0
     # By phase, and not by when the row was updated: that would go by clocks, which may jump.
-    phases = {None if ticket.mark is None else ticket.mark[0] for ticket in looking}
-    phase = phases.pop()
-    return (Kind.ALL, 0) if phases or phase is None else (Kind.MOVED, phase)
+    return (Kind.ALL, 0) if subject.untold or subject.mark is None else (Kind.MOVED, subject.mark[0])

@@ -90,7 +90,8 @@ class Schedule:
             subject = self._subjects[ticket.id] = Subject(ticket.id, now, 0.0, _FIRST_CHECK, is_listable)
             self.check_later(now, subject)
         ticket.joined = now
-        subject.tickets.append(ticket)
+        subject.tickets[ticket] = None
+        subject.count(ticket, 1)
         subject.is_seen = subject.is_seen or ticket.is_seen
         subject.created = ticket.created if subject.created is None else subject.created
         self._active += 1
@@ -99,24 +100,30 @@ class Schedule:
             self.deadlines.put(ticket, now + GRACE if is_none else ticket.deadline)
         # Nobody may have looked at it for long: all who wait for it may rest.
         is_new = subject.lane is None or ticket.looks
-        self.plan(subject, now, now if is_new else subject.due)
+        self._plan_for(ticket, subject, now, now if is_new else subject.due)
 
     def leave(self, ticket: Ticket) -> None:
         """Let go of one who waits no more; one who has left is fine."""
         subject = self._subject_of(ticket)
         if subject is not None:
-            self.rest(ticket)
-            self.deadlines.discard(ticket)
-            subject.tickets.remove(ticket)
+            self._rest(ticket, subject)
+            if ticket.deadline is not None:
+                self.deadlines.discard(ticket)
+            del subject.tickets[ticket]
             if not subject.tickets:
                 del self._subjects[ticket.id]
 
     def rest(self, ticket: Ticket) -> None:
         """Look no more for one who waits, until :meth:`wake`; one who has left is fine."""
         subject = self._subject_of(ticket)
-        if subject is not None and not ticket.is_resting:
+        if subject is not None:
+            self._rest(ticket, subject)
+
+    def _rest(self, ticket: Ticket, subject: Subject) -> None:
+        if not ticket.is_resting:
             ticket.is_resting = True
             self._active -= 1
+            subject.count(ticket, -1)
             if not subject.active:
                 self.lanes.discard(subject)
 
@@ -131,9 +138,11 @@ class Schedule:
         subject = self._subject_of(ticket)
         if subject is not None:
             ticket.interval = self._pace.tick(now, pause, self._origin) - now
-            self._active += ticket.is_resting
-            ticket.is_resting = False
-            self.plan(subject, now, subject.due)
+            if ticket.is_resting:
+                ticket.is_resting = False
+                self._active += 1
+                subject.count(ticket, 1)
+            self._plan_for(ticket, subject, now, subject.due)
 
     def _subject_of(self, ticket: Ticket) -> Subject | None:
         subject = self._subjects.get(ticket.id)
@@ -186,20 +195,30 @@ class Schedule:
         if subject.only is not None:
             self.lanes.put(subject, self._tick(subject, now) if at is None or at == math.inf else at)
             return
-        active = subject.active
-        if not active:
+        if not subject.active:
             return
         due = math.inf if at is None else at
-        for ticket in active:
-            if ticket.interval is not None:
-                due = min(due, now + ticket.interval)
-            elif at is None or at == math.inf:
-                due = min(due, self._tick(subject, now))
-            if ticket.deadline is not None:
-                last_at = max(ticket.joined, ticket.deadline - _LAST_LOOK)
-                if subject.asked_at is None or subject.asked_at < last_at:
-                    due = min(due, max(now, last_at))
+        usual = self._tick(subject, now) if due == math.inf else due
+        for ticket in subject.tickets:
+            if not ticket.is_resting:
+                due = min(due, self._due_for(ticket, subject, now, usual))
         self.lanes.put(subject, due)
+
+    def _plan_for(self, ticket: Ticket, subject: Subject, now: float, at: float) -> None:
+        """Put the next look on the list for one who came; the others had theirs put on it."""
+        if subject.active == 1 or subject.due == math.inf:
+            self.plan(subject, now, at)
+        elif not subject.is_asked and subject.end is None:
+            self.lanes.put(subject, min(at, self._due_for(ticket, subject, now, at)))
+
+    def _due_for(self, ticket: Ticket, subject: Subject, now: float, usual: float) -> float:
+        """Return when somebody wants the next look, who has an interval or a deadline or wants the usual."""
+        due = usual if ticket.interval is None else now + ticket.interval
+        if ticket.deadline is not None:
+            last_at = max(ticket.joined, ticket.deadline - _LAST_LOOK)
+            if subject.asked_at is None or subject.asked_at < last_at:
+                due = min(due, max(now, last_at))
+        return due
 
     def plan_quiet(self, subjects: Iterable[Subject], now: float) -> None:
         """Put the next look at executions on the list that were looked at together and did not end.

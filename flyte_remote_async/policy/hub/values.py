@@ -90,7 +90,7 @@ class Ticket:
         interval: Seconds between two looks; None adapts to its age.
         deadline: When the waiter gives up; None is never.
         created: When it was created, in seconds on the server's clock, where that is known.
-        mark: The mark of the last row that the waiter was told; None before the first.
+        is_told: Whether the waiter was told of a row.
         is_resting: Whether the waiter does not look at present.
         owner: For the one who made it.
         joined: Since when it waits.
@@ -102,7 +102,7 @@ class Ticket:
     interval: float | None = None
     deadline: float | None = None
     created: float | None = None
-    mark: tuple[int, float | None] | None = None
+    is_told: bool = False
     is_resting: bool = False
     owner: Any = None
     joined: float = 0.0
@@ -116,7 +116,11 @@ class Subject:
         id: Which execution.
         joined: Since when it is waited for.
         full_at: When to ask next whether it exists at all; minus infinity is at once.
-        tickets: Who waits for it.
+        tickets: Who waits for it, in the order in which they came.
+        active: How many of them wait at present.
+        looking: How many of those want to be told of each look.
+        untold: How many of those were not told of a row yet.
+        mark: The mark of the last row that those who look were told of; None before the first.
         lane: Where it is put until it is due.
         is_listable: Whether its name can be written in a filter.
         due: When to look next; infinite when it is not known yet.
@@ -141,7 +145,13 @@ class Subject:
     full_at: float
     full_gap: float
     is_listable: bool = True
-    tickets: list[Ticket] = attrs.field(factory=list)
+    # A dict is a set that keeps the order. Who waits is counted and not looked for: there may be thousands, who come
+    # and go one by one.
+    tickets: dict[Ticket, None] = attrs.field(factory=dict)
+    active: int = 0
+    looking: int = 0
+    untold: int = 0
+    mark: tuple[int, float | None] | None = None
     lane: Lane | None = None
     due: float = math.inf
     is_asked: bool = False
@@ -163,10 +173,18 @@ class Subject:
         """Which lists have it."""
         return self.id.project, self.id.domain, self.id.org
 
-    @property
-    def active(self) -> list[Ticket]:
-        """Those who wait at present."""
-        return [ticket for ticket in self.tickets if not ticket.is_resting]
+    def count(self, ticket: Ticket, by: int) -> None:
+        """Count one who begins to wait, by 1, or rests or leaves, by -1."""
+        self.active += by
+        if ticket.looks:
+            self.looking += by
+            self.untold += 0 if ticket.is_told else by
+
+    def tell(self, ticket: Ticket) -> None:
+        """Note that one who looks is told of a row."""
+        if not ticket.is_told:
+            ticket.is_told = True
+            self.untold -= not ticket.is_resting
 
     @property
     def only(self) -> Ticket | None:

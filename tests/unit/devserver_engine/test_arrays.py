@@ -14,12 +14,9 @@ from flyte_remote_async.devserver.runners.items import item_outputs, stand_in_na
 from flyte_remote_async.devserver.runners.outcome import Outcome, user_failure
 from flyte_remote_async.devserver.runners.stand_ins import FlyteRecoverableException, current_attempt
 from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
-from tests.support.engine_rig import open_rig
 from tests.support.made_workflows import array, integer, integers, launch_plan, made, task, task_node
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from flyteidl.core import tasks_pb2
     from flyteidl.event import event_pb2
 
@@ -48,10 +45,9 @@ def node(template: tasks_pb2.TaskTemplate = ITEM, *values: int, **how: Any) -> w
 
 
 @pytest.fixture
-async def rig() -> AsyncIterator[Rig]:
-    async with open_rig() as rig:
-        rig.stand_ins.add("t.item", lambda a: a * 10)
-        yield rig
+def rig(rig: Rig) -> Rig:
+    rig.stand_ins.add("t.item", lambda a: a * 10)
+    return rig
 
 
 async def run(rig: Rig, of: workflow_pb2.Node, template: tasks_pb2.TaskTemplate = ITEM, **options: Any) -> Written:
@@ -224,8 +220,7 @@ async def test_an_abort_reaches_the_items(rig: Rig) -> None:
         return a
 
     work = made([node(ITEM, 1, 2)], [ITEM])
-    await rig.put(work)
-    await rig.launch(work.execution, work.inputs)
+    await rig.start(work)
     await started.wait()
     await rig.engine.abort(work.execution.id, "enough")
     await rig.engine.join(work.execution.id)
@@ -237,13 +232,7 @@ async def test_an_abort_reaches_the_items(rig: Rig) -> None:
 
 
 async def test_a_failure_beside_it_reaches_the_items(rig: Rig) -> None:
-    started = anyio.Event()
-
-    @rig.stand_ins.task("t.item")
-    async def item(a: int) -> int:
-        started.set()
-        await anyio.sleep_forever()
-        return a
+    started = rig.waits("t.item")
 
     @rig.stand_ins.task("t.boom")
     async def boom(a: int) -> int:

@@ -15,7 +15,6 @@ from tests.support.engine_rig import open_rig
 from tests.support.made_workflows import integer, made, task, task_node
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from typing import Any
 
     from flyteidl.core import tasks_pb2
@@ -42,10 +41,9 @@ def work(template: tasks_pb2.TaskTemplate, a: int = 2, name: str = "made") -> Ma
 
 
 @pytest.fixture
-async def rig() -> AsyncIterator[Rig]:
-    async with open_rig() as rig:
-        rig.stand_ins.add("t.cached", lambda a: a * 10)
-        yield rig
+def rig(rig: Rig) -> Rig:
+    rig.stand_ins.add("t.cached", lambda a: a * 10)
+    return rig
 
 
 async def run(rig: Rig, made_work: Made, *, overwrite: bool = False) -> Written:
@@ -154,8 +152,7 @@ async def test_one_at_a_time_runs_what_is_serialized(rig: Rig) -> None:
 
     executions = [work(cached(serializable=True), name=name) for name in ("one", "two", "three")]
     for each in executions:
-        await rig.put(each)
-        await rig.launch(each.execution, each.inputs)
+        await rig.start(each)
     await waits_in_line(rig, 2)
     assert calls == [2]
     release.set()
@@ -179,8 +176,7 @@ async def test_when_the_one_that_runs_fails_the_next_runs(rig: Rig) -> None:
 
     executions = [work(cached(serializable=True), name=name) for name in ("one", "two")]
     for each in executions:
-        await rig.put(each)
-        await rig.launch(each.execution, each.inputs)
+        await rig.start(each)
     await waits_in_line(rig, 1)
     release.set()
     for each in executions:
@@ -203,8 +199,7 @@ async def test_two_at_once_that_are_not_serialized_keep_the_first(rig: Rig) -> N
 
     executions = [work(cached(), name=name) for name in ("one", "two")]
     for each in executions:
-        await rig.put(each)
-        await rig.launch(each.execution, each.inputs)
+        await rig.start(each)
     keys = []
     for each in executions:
         await rig.engine.join(each.execution.id)

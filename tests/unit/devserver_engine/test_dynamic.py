@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import pytest
 from flyteidl.core import dynamic_job_pb2, identifier_pb2, literals_pb2, workflow_pb2
 
 from flyte_remote_async.devserver.runners.dynamic import DynamicWorkflow
 from flyte_remote_async.devserver.runners.stand_ins import FlyteRecoverableException, current_attempt
-from flyte_remote_async.models.phases import NodePhase, WorkflowPhase
-from tests.support.engine_rig import open_rig
+from flyte_remote_async.models.phases import NodePhase
+from tests.support.engine_rig import phase
 from tests.support.made_workflows import binding, integer, made, task, task_node
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from tests.support.engine_rig import Rig, Written
+    from tests.support.engine_rig import Rig
 
 pytestmark = pytest.mark.anyio
 
@@ -31,21 +28,15 @@ WORK = made([task_node("n0", DYN, a=3)], [DYN], {"x": ("n0", "o0")})
 
 
 @pytest.fixture
-async def rig() -> AsyncIterator[Rig]:
-    async with open_rig() as rig:
-        rig.stand_ins.add("t.add", lambda a, b: a + b)
-        await rig.put_tasks(ADD, BOOM, WAIT, DYN, OUTER)
-        yield rig
+async def rig(rig: Rig) -> Rig:
+    await rig.put_tasks(ADD, BOOM, WAIT, DYN, OUTER)
+    return rig
 
 
 def sums(a: int) -> DynamicWorkflow:
     workflow = DynamicWorkflow()
     node = workflow.task("t.add", a=a, b=1)
     return workflow.returns(o0=workflow.task("t.add", a=node["o0"], b=10)["o0"])
-
-
-def phase(written: Written) -> str:
-    return WorkflowPhase(written.execution.closure.phase).name
 
 
 async def test_a_stand_in_asks_for_nodes(rig: Rig) -> None:
@@ -92,13 +83,7 @@ async def test_a_dynamic_task_inside_of_a_dynamic_task(rig: Rig) -> None:
 
 
 async def test_a_failure_inside_fails_the_node_and_aborts_the_rest(rig: Rig) -> None:
-    started = anyio.Event()
-
-    @rig.stand_ins.task("t.wait")
-    async def wait(a: int) -> int:
-        started.set()
-        await anyio.sleep_forever()
-        return a
+    started = rig.waits("t.wait")
 
     @rig.stand_ins.task("t.boom")
     async def boom(a: int) -> int:

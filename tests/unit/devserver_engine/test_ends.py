@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import anyio
 import pytest
 from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
 from flyteidl.core import execution_pb2 as core_execution_pb2
 from flyteidl.core import identifier_pb2
 
-from flyte_remote_async.devserver.clock import Clock
 from flyte_remote_async.devserver.engine import Engine
 from flyte_remote_async.devserver.services.executions import ExecutionService
 from flyte_remote_async.errors import FailedPreconditionError
 from flyte_remote_async.models.phases import TaskPhase, WorkflowPhase
-from tests.support.engine_rig import open_rig
+from tests.support.engine_rig import phase
 from tests.support.made_workflows import launch_plan, made, sleep, subworkflow, task, task_node
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from tests.support.engine_rig import Rig, Written
+    from flyte_remote_async.devserver.clock import Clock
+    from tests.support.engine_rig import Rig
     from tests.support.made_workflows import Made
 
 pytestmark = pytest.mark.anyio
@@ -30,24 +27,9 @@ HANG = task("t.hang")
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def rig(clock: Clock) -> AsyncIterator[Rig]:
-    async with open_rig(clock=clock) as rig:
-
-        @rig.stand_ins.task("t.hang")
-        async def hang(a: int) -> int:
-            await clock.sleep(1e6)
-            return a
-
-        yield rig
-
-
-def phase(written: Written) -> str:
-    return WorkflowPhase(written.execution.closure.phase).name
+def rig(rig: Rig) -> Rig:
+    rig.hangs("t.hang")
+    return rig
 
 
 def long_work(name: str = "made") -> Made:
@@ -59,28 +41,22 @@ def long_work(name: str = "made") -> Made:
     )
 
 
-async def start(rig: Rig, clock: Clock, work: Made) -> None:
-    await rig.put(work)
-    await rig.launch(work.execution, work.inputs)
+async def begin(rig: Rig, clock: Clock, work: Made) -> None:
+    """Start work, and return when it can only wait."""
+    await rig.start(work)
     await clock.at_rest()
-
-
-async def end(rig: Rig, work: Made) -> Written:
-    with anyio.fail_after(10):
-        await rig.engine.join(work.execution.id)
-    return await rig.read(work.execution)
 
 
 async def test_an_abort_is_announced_and_then_carried_out(rig: Rig, clock: Clock) -> None:
     work = long_work()
-    await start(rig, clock, work)
+    await begin(rig, clock, work)
     service = ExecutionService(rig.store, rig.engine, clock, 0)
     request = execution_pb2.ExecutionTerminateRequest(id=work.execution.id, cause="first")
     await service.terminate(request)
     written = await rig.read(work.execution)
     assert phase(written) in {"ABORTING", "ABORTED"}
     assert written.execution.closure.abort_metadata.cause == "first"
-    written = await end(rig, work)
+    written = await rig.end(work)
     assert phase(written) == "ABORTED"
     assert written.execution.closure.abort_metadata.cause == "first"
     assert written.execution.closure.HasField("duration")
@@ -94,7 +70,7 @@ async def test_an_abort_is_announced_and_then_carried_out(rig: Rig, clock: Clock
 
 async def test_a_second_abort_while_the_first_is_under_way_changes_the_cause(rig: Rig, clock: Clock) -> None:
     work = long_work()
-    await start(rig, clock, work)
+    await begin(rig, clock, work)
     service = ExecutionService(rig.store, rig.engine, clock, 0)
 
     async def terminate(cause: str) -> None:
@@ -106,18 +82,18 @@ async def test_a_second_abort_while_the_first_is_under_way_changes_the_cause(rig
 
     await rig.store.update_execution(work.execution.id, announce)
     await terminate("second")
-    written = await end(rig, work)
+    written = await rig.end(work)
     assert (phase(written), written.execution.closure.abort_metadata.cause) == ("ABORTED", "second")
 
 
 async def test_an_abort_reaches_the_executions_of_launch_plan_nodes(rig: Rig, clock: Clock) -> None:
     inner, outer = long_work("inner"), made([launch_plan("n0", "inner")], name="outer")
     await rig.put(inner)
-    await start(rig, clock, outer)
+    await begin(rig, clock, outer)
     written = await rig.read(outer.execution)
     child = written.nodes["n0"].closure.workflow_node_metadata.executionId
     await rig.engine.abort(outer.execution.id, "enough")
-    written = await end(rig, outer)
+    written = await rig.end(outer)
     await rig.engine.join(child)
     ended = await rig.store.get_execution(child)
     assert ended is not None
@@ -133,10 +109,10 @@ async def test_a_launch_plan_node_that_takes_too_long_stops_its_execution(rig: R
     node.metadata.timeout.seconds = 60
     outer = made([node], name="outer")
     await rig.put(long_work("inner"))
-    await start(rig, clock, outer)
+    await begin(rig, clock, outer)
     child = (await rig.read(outer.execution)).nodes["n0"].closure.workflow_node_metadata.executionId
     await clock.advance(minutes=2)
-    written = await end(rig, outer)
+    written = await rig.end(outer)
     await rig.engine.join(child)
     ended = await rig.store.get_execution(child)
     assert ended is not None
@@ -147,7 +123,7 @@ async def test_a_launch_plan_node_that_takes_too_long_stops_its_execution(rig: R
 async def test_closing_writes_nothing_and_the_next_engine_says_so(rig: Rig, clock: Clock) -> None:
     running, aborting, done = long_work("running"), long_work("aborting"), made([], name="done")
     for work in (running, aborting, done):
-        await start(rig, clock, work)
+        await begin(rig, clock, work)
     await rig.engine.join(done.execution.id)
     await rig.engine.aclose()
 

@@ -5,22 +5,21 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import pytest
 from flyteidl.core import condition_pb2, types_pb2, workflow_pb2
 from flyteidl.event import event_pb2
 
-from flyte_remote_async.devserver.clock import Clock
 from flyte_remote_async.devserver.engine import Engine
 from flyte_remote_async.devserver.runners.functions import FunctionRunner
 from flyte_remote_async.devserver.runners.stand_ins import FlyteRecoverableException, Interrupted, current_attempt
-from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
-from tests.support.engine_rig import open_rig
+from flyte_remote_async.models.phases import NodePhase
+from tests.support.engine_rig import attempts, phase
 from tests.support.made_workflows import branch, integer, made, sleep, subworkflow, task, task_node
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
+    from flyte_remote_async.devserver.clock import Clock
     from flyte_remote_async.devserver.runners import TaskCall
     from flyte_remote_async.devserver.runners.outcome import Outcome
     from tests.support.engine_rig import Rig, Written
@@ -36,45 +35,10 @@ INTERRUPTIBLE = event_pb2.TaskExecutionMetadata.INTERRUPTIBLE
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def rig(clock: Clock) -> AsyncIterator[Rig]:
-    async with open_rig(clock=clock) as rig:
-        rig.stand_ins.add("t.add", lambda a, b: a + b)
-        rig.stand_ins.add("t.cleanup", lambda a: None)  # noqa: ARG005 - it is called by name
-
-        @rig.stand_ins.task("t.boom")
-        def boom(a: int) -> int:
-            raise ValueError(f"boom {a}")
-
-        @rig.stand_ins.task("t.hang")
-        async def hang(a: int) -> int:
-            await clock.sleep(1e6)
-            return a
-
-        yield rig
-
-
-def phase(written: Written) -> str:
-    return WorkflowPhase(written.execution.closure.phase).name
-
-
-def attempts(written: Written) -> dict[tuple[str, int], str]:
-    return {key: TaskPhase(attempt.closure.phase).name for key, attempt in written.attempts.items()}
-
-
-async def start(rig: Rig, work: Made) -> None:
-    await rig.put(work)
-    await rig.launch(work.execution, work.inputs)
-
-
-async def end(rig: Rig, work: Made) -> Written:
-    with anyio.fail_after(10):
-        await rig.engine.join(work.execution.id)
-    return await rig.read(work.execution)
+def rig(rig: Rig) -> Rig:
+    rig.stand_ins.add("t.cleanup", lambda a: None)  # noqa: ARG005 - it is called by name
+    rig.hangs("t.hang")
+    return rig
 
 
 def timed(node: workflow_pb2.Node, seconds: int, retries: int = 0) -> workflow_pb2.Node:
@@ -137,9 +101,9 @@ async def test_a_failure_node_that_fails_hides_the_first_failure(rig: Rig) -> No
 async def test_a_failure_node_that_takes_too_long(rig: Rig, clock: Clock) -> None:
     handler = timed(task_node("fn0", HANG, a=0), 10, retries=5)
     work = made([task_node("n0", BOOM, a=3)], [BOOM, HANG]).on_failure(handler)
-    await start(rig, work)
+    await rig.start(work)
     await clock.advance(minutes=1)
-    written = await end(rig, work)
+    written = await rig.end(work)
     error = written.execution.closure.error
     assert (error.code, error.message) == ("TimedOut", "FailureNode Timed-out")
     assert written.phases()["fn0"] == "TIMED_OUT"
@@ -168,9 +132,9 @@ async def test_a_failure_node_of_a_subworkflow_that_takes_too_long_changes_nothi
     work = made(
         [subworkflow("n0", "sub")], [BOOM, HANG], sub_workflows={"sub": ([task_node("n0", BOOM, a=1)], {})}
     ).on_failure(handler, of="sub")
-    await start(rig, work)
+    await rig.start(work)
     await clock.advance(minutes=1)
-    written = await end(rig, work)
+    written = await rig.end(work)
     assert written.phases()["n0-0-fn0"] == "TIMED_OUT"
     assert written.execution.closure.error.message.endswith("ValueError: boom 1")
 
@@ -187,11 +151,11 @@ async def test_an_attempt_that_takes_too_long_is_aborted_and_tried_again(rig: Ri
             await clock.sleep(1e6)
         return a
 
-    await start(rig, work)
+    await rig.start(work)
     await clock.advance(seconds=59)
     assert attempts(await rig.read(work.execution)) == {("n0", 0): "RUNNING"}
     await clock.advance(seconds=2)
-    written = await end(rig, work)
+    written = await rig.end(work)
     assert phase(written) == "SUCCEEDED"
     assert attempts(written) == {("n0", 0): "ABORTED", ("n0", 1): "SUCCEEDED"}
     assert not written.attempts["n0", 0].closure.HasField("error")
@@ -200,9 +164,9 @@ async def test_an_attempt_that_takes_too_long_is_aborted_and_tried_again(rig: Ri
 
 async def test_all_tries_together_may_take_twice_the_timeout(rig: Rig, clock: Clock) -> None:
     work = made([timed(task_node("n0", HANG, a=1), 60, retries=5)], [HANG])
-    await start(rig, work)
+    await rig.start(work)
     await clock.advance(minutes=5)
-    written = await end(rig, work)
+    written = await rig.end(work)
     assert attempts(written) == {("n0", 0): "ABORTED", ("n0", 1): "ABORTED"}
     assert written.phases()["n0"] == "TIMED_OUT"
     assert not written.nodes["n0"].closure.HasField("error")
@@ -221,9 +185,9 @@ async def test_a_subworkflow_that_takes_too_long_is_tried_again_as_a_whole(rig: 
             await clock.sleep(1e6)
         return a
 
-    await start(rig, work)
+    await rig.start(work)
     await clock.advance(seconds=61)
-    written = await end(rig, work)
+    written = await rig.end(work)
     assert phase(written) == "SUCCEEDED"
     assert written.phases() == {
         "start-node": "SUCCEEDED",
@@ -242,9 +206,9 @@ async def test_a_subworkflow_that_takes_too_long_is_tried_again_as_a_whole(rig: 
 async def test_a_subworkflow_that_takes_too_long_fails_with_what_is_inside(rig: Rig, clock: Clock) -> None:
     node = timed(subworkflow("n0", "sub"), 60)
     work = made([node], [HANG], sub_workflows={"sub": ([task_node("n0", HANG, a=1)], {})})
-    await start(rig, work)
+    await rig.start(work)
     await clock.advance(seconds=61)
-    written = await end(rig, work)
+    written = await rig.end(work)
     assert written.phases()["n0"] == "FAILED"
     assert written.nodes["n0-0-n0"].closure.error.message == "node failing"
     assert attempts(written) == {("n0-0-n0", 0): "ABORTED"}
@@ -261,9 +225,9 @@ async def test_a_branch_whose_body_timed_out(rig: Rig, clock: Clock) -> None:
         case=workflow_pb2.IfBlock(condition=condition_pb2.BooleanExpression(comparison=true), then_node=body)
     )
     work = made([branch("n0", if_else)], [HANG])
-    await start(rig, work)
+    await rig.start(work)
     await clock.advance(minutes=1)
-    written = await end(rig, work)
+    written = await rig.end(work)
     assert written.phases() == {"start-node": "SUCCEEDED", "n0": "FAILED", "n0-0-n0-n0": "TIMED_OUT"}
     assert written.execution.closure.error.code == "Unknown"
 
@@ -273,9 +237,9 @@ async def test_a_function_in_a_thread_that_hangs_is_left_behind(rig: Rig, clock:
     rig.stand_ins.add("t.hang", lambda a: let_go.wait() and a)
     work = made([timed(task_node("n0", HANG, a=1), 60)], [HANG])
     try:
-        await start(rig, work)
+        await rig.start(work)
         await clock.advance(minutes=2)
-        written = await end(rig, work)
+        written = await rig.end(work)
     finally:
         let_go.set()
     assert attempts(written) == {("n0", 0): "ABORTED"}
@@ -387,7 +351,7 @@ async def test_each_attempt_gets_the_checkpoints_of_the_one_before(rig: Rig, clo
 async def test_max_parallelism_keeps_nodes_from_being_queued(rig: Rig, clock: Clock) -> None:
     nodes = [task_node("n0", HANG, a=1), task_node("n1", HANG, a=1), sleep("n2", 9999), subworkflow("n3", "sub")]
     work = made(nodes, [HANG], sub_workflows={"sub": ([task_node("n0", HANG, a=1)], {})}, max_parallelism=1)
-    await start(rig, work)
+    await rig.start(work)
     await clock.at_rest()
     written = await rig.read(work.execution)
     assert written.phases() == {
@@ -398,7 +362,7 @@ async def test_max_parallelism_keeps_nodes_from_being_queued(rig: Rig, clock: Cl
         "n3-0-start-node": "SUCCEEDED",
     }
     await rig.engine.abort(work.execution.id, "enough")
-    written = await end(rig, work)
+    written = await rig.end(work)
     assert set(written.phases()) == {"start-node", "n0", "n2", "n3", "n3-0-start-node"}
 
 
@@ -410,11 +374,11 @@ async def test_the_policy_of_the_execution_counts_in_its_subworkflows(rig: Rig, 
         sub_workflows={"sub": (inside, {})},
         fails_late=True,
     )
-    await start(rig, work)
+    await rig.start(work)
     await clock.at_rest()
     assert NodePhase((await rig.read(work.execution)).nodes["n0"].closure.phase) is NodePhase.RUNNING
     await clock.advance(minutes=1)
-    written = await end(rig, work)
+    written = await rig.end(work)
     assert phase(written) == "FAILED"
     for parent in ("n0", "n1"):
         assert written.phases()[f"{parent}-0-n1"] == "SUCCEEDED"

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import pytest
 from flyteidl.admin import signal_pb2
 from flyteidl.core import identifier_pb2, types_pb2, workflow_pb2
 
-from flyte_remote_async.devserver.clock import Clock
 from flyte_remote_async.devserver.services.signals import SignalService
 from flyte_remote_async.errors import InvalidArgumentError
-from flyte_remote_async.models.phases import NodePhase, WorkflowPhase
-from tests.support.engine_rig import open_rig
+from flyte_remote_async.models.phases import NodePhase
+from tests.support.engine_rig import phase
 from tests.support.made_workflows import INTEGER, approve, boolean, integer, made, signal, sleep, task, task_node
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from flyteidl.core import literals_pb2
 
+    from flyte_remote_async.devserver.clock import Clock
     from tests.support.engine_rig import Rig, Written
     from tests.support.made_workflows import Made
 
@@ -29,31 +26,8 @@ pytestmark = pytest.mark.anyio
 ADD = task("t.add", ("a", "b"))
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def rig(clock: Clock) -> AsyncIterator[Rig]:
-    async with open_rig(clock=clock) as rig:
-        rig.stand_ins.add("t.add", lambda a, b: a + b)
-        yield rig
-
-
-async def start(rig: Rig, work: Made) -> None:
-    await rig.put(work)
-    await rig.launch(work.execution, work.inputs)
-
-
 async def wait_for(rig: Rig, clock: Clock, work: Made) -> Written:
     await clock.at_rest()
-    return await rig.read(work.execution)
-
-
-async def end(rig: Rig, work: Made) -> Written:
-    with anyio.fail_after(10):
-        await rig.engine.join(work.execution.id)
     return await rig.read(work.execution)
 
 
@@ -66,10 +40,6 @@ def setting(work: Made, name: str, value: literals_pb2.Literal) -> signal_pb2.Si
     return signal_pb2.SignalSetRequest(id=signal_id, value=value)
 
 
-def phase(written: Written) -> str:
-    return WorkflowPhase(written.execution.closure.phase).name
-
-
 async def test_a_signal_exists_from_when_its_gate_is_reached(rig: Rig, clock: Clock) -> None:
     nodes = [
         sleep("n0", 60),
@@ -78,7 +48,7 @@ async def test_a_signal_exists_from_when_its_gate_is_reached(rig: Rig, clock: Cl
     ]
     nodes[1].upstream_node_ids.append("n0")
     work = made(nodes, [ADD], {"x": ("n2", "o0")})
-    await start(rig, work)
+    await rig.start(work)
     await clock.at_rest()
     with pytest.raises(InvalidArgumentError, match="signal does not exist"):
         await service(rig).set(setting(work, "number", integer(42)))
@@ -92,7 +62,7 @@ async def test_a_signal_exists_from_when_its_gate_is_reached(rig: Rig, clock: Cl
     assert written.phases() == {"start-node": "SUCCEEDED", "n0": "SUCCEEDED", "n1": "RUNNING"}
 
     await service(rig).set(setting(work, "number", integer(42)))
-    written = await end(rig, work)
+    written = await rig.end(work)
     assert written.outputs.literals["x"].scalar.primitive.integer == 43
     assert written.nodes["n1"].closure.output_uri.endswith("n1/data/0/outputs.pb")
     assert not written.nodes["n0"].closure.output_uri
@@ -102,19 +72,19 @@ async def test_a_signal_exists_from_when_its_gate_is_reached(rig: Rig, clock: Cl
 
 async def test_an_approval_gives_its_inputs_on(rig: Rig, clock: Clock) -> None:
     work = made([approve("n0", "ok", a=("start-node", "a"))], [], {"x": ("n0", "a")}, a=7)
-    await start(rig, work)
+    await rig.start(work)
     await clock.at_rest()
     await service(rig).set(setting(work, "ok", boolean(True)))
-    written = await end(rig, work)
+    written = await rig.end(work)
     assert written.outputs.literals["x"] == integer(7)
 
 
 async def test_a_rejection_fails_the_gate(rig: Rig, clock: Clock) -> None:
     work = made([approve("n0", "ok")])
-    await start(rig, work)
+    await rig.start(work)
     await clock.at_rest()
     await service(rig).set(setting(work, "ok", boolean(False)))
-    written = await end(rig, work)
+    written = await rig.end(work)
     error = written.nodes["n0"].closure.error
     assert (error.code, error.kind) == ("ReceivedRejectSignal", error.USER)
     assert error.message == "received a reject signal to disapprove the node input values"
@@ -125,10 +95,10 @@ async def test_two_gates_share_a_signal_and_a_later_one_does_not_wait(rig: Rig, 
     nodes = [signal("n0", "number"), signal("n1", "number"), signal("n2", "number")]
     nodes[2].upstream_node_ids.extend(["n0", "n1"])
     work = made(nodes)
-    await start(rig, work)
+    await rig.start(work)
     await clock.at_rest()
     await service(rig).set(setting(work, "number", integer(1)))
-    written = await end(rig, work)
+    written = await rig.end(work)
     assert phase(written) == "SUCCEEDED"
     assert written.nodes["n0"].closure.HasField("started_at")
     assert not written.nodes["n2"].closure.HasField("started_at")  # it never ran
@@ -136,14 +106,14 @@ async def test_two_gates_share_a_signal_and_a_later_one_does_not_wait(rig: Rig, 
 
 async def test_the_last_value_set_before_the_gate_looks_wins(rig: Rig, clock: Clock) -> None:
     first = made([signal("n0", "number")], [], {"x": ("n0", "o0")})
-    await start(rig, first)
+    await rig.start(first)
     await clock.at_rest()
     request = setting(first, "number", integer(1))
     found = await rig.store.get_signal(request.id)
     assert found is not None
     await service(rig).set(request)
     await service(rig).set(setting(first, "number", integer(2)))
-    written = await end(rig, first)
+    written = await rig.end(first)
     assert written.outputs.literals["x"].scalar.primitive.integer in {1, 2}
     kept = await rig.store.get_signal(request.id)
     assert kept is not None
@@ -161,7 +131,7 @@ async def test_a_signal_of_another_type_is_no_approval(rig: Rig) -> None:
         )
     )
     await rig.launch(work.execution, work.inputs)
-    written = await end(rig, work)
+    written = await rig.end(work)
     assert "received a non-boolean approve signal value" in written.execution.closure.error.message
 
 
@@ -180,11 +150,11 @@ async def test_a_gate_has_a_timeout(rig: Rig, clock: Clock, gate: workflow_pb2.N
     node.CopyFrom(gate)
     node.metadata.timeout.seconds = 300
     work = made([node])
-    await start(rig, work)
+    await rig.start(work)
     await clock.advance(minutes=4)
     assert (await rig.read(work.execution)).phases()["n0"] == "RUNNING"
     await clock.advance(minutes=2)
-    written = await end(rig, work)
+    written = await rig.end(work)
     error = written.execution.closure.error
     assert error.code == "RetriesExhausted|TimeoutExpired"
     assert error.message == "[1/1] currentAttempt done. Last Error: USER::task execution timeout [5m0s] expired"
@@ -196,21 +166,21 @@ async def test_a_gate_that_is_tried_again_waits_again(rig: Rig, clock: Clock) ->
     node.metadata.timeout.seconds = 300
     node.metadata.retries.retries = 1
     work = made([node], [], {"x": ("n0", "o0")})
-    await start(rig, work)
+    await rig.start(work)
     await clock.advance(minutes=6)
     assert (await rig.read(work.execution)).phases()["n0"] == "RUNNING"
     await service(rig).set(setting(work, "number", integer(5)))
-    written = await end(rig, work)
+    written = await rig.end(work)
     assert written.outputs.literals["x"] == integer(5)
     assert written.nodes["n0"].closure.output_uri.endswith("n0/data/1/outputs.pb")
 
 
 async def test_an_aborted_gate_waits_no_more(rig: Rig, clock: Clock) -> None:
     work = made([signal("n0", "number"), sleep("n1", 60)])
-    await start(rig, work)
+    await rig.start(work)
     await clock.at_rest()
     await rig.engine.abort(work.execution.id, "enough")
-    written = await end(rig, work)
+    written = await rig.end(work)
     assert {NodePhase(node.closure.phase).name for key, node in written.nodes.items() if key != "start-node"} == {
         "ABORTED"
     }

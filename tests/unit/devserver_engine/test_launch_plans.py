@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import anyio
 import pytest
 from flyteidl.admin import execution_pb2
 from google.protobuf import wrappers_pb2
@@ -13,13 +12,11 @@ from flyte_remote_async.devserver.engine import Engine
 from flyte_remote_async.devserver.engine.launching import child_request
 from flyte_remote_async.devserver.naming import child_execution_name, label_value
 from flyte_remote_async.errors import InternalError, UnavailableError
-from flyte_remote_async.models.phases import NodePhase, WorkflowPhase
-from tests.support.engine_rig import open_rig
+from flyte_remote_async.models.phases import NodePhase
+from tests.support.engine_rig import phase
 from tests.support.made_workflows import launch_plan, made, subworkflow, task, task_node
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from tests.support.engine_rig import Rig, Written
     from tests.support.made_workflows import Made
 
@@ -29,30 +26,18 @@ ADD = task("t.add", ("a", "b"))
 BOOM = task("t.boom")
 WAIT = task("t.wait")
 CHILD = made([task_node("n0", ADD, a=("start-node", "a"), b=1)], [ADD], {"x": ("n0", "o0")}, name="child", a=0)
+ENDLESS = made([task_node("n0", WAIT, a=1)], [WAIT], name="child")
 PARENT = made([launch_plan("n0", "child", a=4)], outputs={"x": ("n0", "x")}, name="parent")
 
 
-@pytest.fixture
-async def rig() -> AsyncIterator[Rig]:
-    async with open_rig() as rig:
-        rig.stand_ins.add("t.add", lambda a, b: a + b)
-        yield rig
-
-
-def waiting(rig: Rig) -> anyio.Event:
-    started = anyio.Event()
-
-    @rig.stand_ins.task("t.wait")
-    async def wait(a: int) -> int:
-        started.set()
-        await anyio.sleep_forever()
-        return a
-
-    return started
-
-
-def waiting_parent(parent: Made) -> tuple[Made, Made]:
-    return parent, made([task_node("n0", WAIT, a=1)], [WAIT], name="child")
+async def start_waiting(rig: Rig) -> Made:
+    """Start an execution whose child never ends by itself, and return when the child waits."""
+    started = rig.waits("t.wait")
+    parent = made([launch_plan("n0", "child")], name="parent")
+    await rig.put(ENDLESS)
+    await rig.start(parent)
+    await started.wait()
+    return parent
 
 
 async def child_of(rig: Rig, written: Written, node: str = "n0") -> Written:
@@ -63,10 +48,6 @@ async def child_of(rig: Rig, written: Written, node: str = "n0") -> Written:
 async def ended_child_of(rig: Rig, written: Written, node: str = "n0") -> Written:
     await rig.engine.join(written.nodes[node].closure.workflow_node_metadata.executionId)
     return await child_of(rig, written, node)
-
-
-def phase(written: Written) -> str:
-    return WorkflowPhase(written.execution.closure.phase).name
 
 
 async def test_the_child_is_like_its_parent(rig: Rig) -> None:
@@ -187,12 +168,7 @@ async def test_a_child_that_is_there_already_is_the_nodes_own(rig: Rig) -> None:
 
 
 async def test_an_abort_reaches_the_child(rig: Rig) -> None:
-    started = waiting(rig)
-    parent, child = waiting_parent(made([launch_plan("n0", "child")], name="parent"))
-    await rig.put(child)
-    await rig.put(parent)
-    await rig.launch(parent.execution, parent.inputs)
-    await started.wait()
+    parent = await start_waiting(rig)
 
     await rig.engine.abort(parent.execution.id, "enough")
     await rig.engine.join(parent.execution.id)
@@ -211,7 +187,7 @@ async def test_an_abort_reaches_the_child(rig: Rig) -> None:
     ("inside", "reason"), [(False, "Some node execution failed, auto-abort."), (True, "subworkflow failed")]
 )
 async def test_a_failure_beside_it_reaches_the_child(rig: Rig, *, inside: bool, reason: str) -> None:
-    started = waiting(rig)
+    started = rig.waits("t.wait")
 
     @rig.stand_ins.task("t.boom")
     async def boom(a: int) -> int:
@@ -220,22 +196,16 @@ async def test_a_failure_beside_it_reaches_the_child(rig: Rig, *, inside: bool, 
 
     nodes = [launch_plan("n0", "child"), task_node("n1", BOOM, a=1)]
     outer = [subworkflow("n0", "sub")] if inside else nodes
-    parent, child = waiting_parent(made(outer, [BOOM], sub_workflows={"sub": (nodes, {})}, name="parent"))
-    await rig.put(child)
+    await rig.put(ENDLESS)
 
-    written = await rig.run_made(parent)
+    written = await rig.run_made(made(outer, [BOOM], sub_workflows={"sub": (nodes, {})}, name="parent"))
 
     below = await ended_child_of(rig, written, "n0-0-n0" if inside else "n0")
     assert below.execution.closure.abort_metadata.cause.endswith(f"reason [{reason}]")
 
 
 async def test_a_child_that_was_aborted_fails_its_node(rig: Rig) -> None:
-    started = waiting(rig)
-    parent, child = waiting_parent(made([launch_plan("n0", "child")], name="parent"))
-    await rig.put(child)
-    await rig.put(parent)
-    await rig.launch(parent.execution, parent.inputs)
-    await started.wait()
+    parent = await start_waiting(rig)
     running = await child_of(rig, await rig.read(parent.execution))
 
     await rig.engine.abort(running.execution.id, "not that one")
@@ -250,12 +220,7 @@ async def test_a_child_that_was_aborted_fails_its_node(rig: Rig) -> None:
 
 
 async def test_a_closed_engine_leaves_the_child_as_it_is(rig: Rig) -> None:
-    started = waiting(rig)
-    parent, child = waiting_parent(made([launch_plan("n0", "child")], name="parent"))
-    await rig.put(child)
-    await rig.put(parent)
-    await rig.launch(parent.execution, parent.inputs)
-    await started.wait()
+    parent = await start_waiting(rig)
 
     await rig.engine.aclose()
 

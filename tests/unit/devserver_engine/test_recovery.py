@@ -9,12 +9,9 @@ from flyteidl.admin import execution_pb2
 from flyteidl.core import workflow_pb2
 
 from flyte_remote_async.devserver.runners.dynamic import DynamicWorkflow
-from tests.support.engine_rig import open_rig
 from tests.support.made_workflows import array, integers, launch_plan, made, subworkflow, task, task_node
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from tests.support.engine_rig import Rig, Written
     from tests.support.made_workflows import Made
 
@@ -53,10 +50,9 @@ class Calls:
 
 
 @pytest.fixture
-async def rig() -> AsyncIterator[Rig]:
-    async with open_rig() as rig:
-        await rig.put_tasks(ADD, LATER, DYN)
-        yield rig
+async def rig(rig: Rig) -> Rig:
+    await rig.put_tasks(ADD, LATER, DYN)
+    return rig
 
 
 async def recover(rig: Rig, work: Made, calls: Calls) -> tuple[Written, Written]:

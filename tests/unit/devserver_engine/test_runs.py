@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
@@ -14,17 +14,13 @@ from flyteidl.core import execution_pb2 as core_execution_pb2
 from flyte_remote_async.devserver.clock import Clock
 from flyte_remote_async.devserver.engine import Engine
 from flyte_remote_async.devserver.runners.functions import FunctionRunner
-from flyte_remote_async.devserver.runners.stand_ins import FlyteRecoverableException, StandIns, current_attempt
+from flyte_remote_async.devserver.runners.stand_ins import FlyteRecoverableException, current_attempt
 from flyte_remote_async.errors import ClosedError
-from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
-from tests.support.engine_rig import open_rig
+from flyte_remote_async.models.phases import NodePhase
+from tests.support.engine_rig import attempts, phase
 from tests.support.made_workflows import binding, branch, integer, made, subworkflow, task, task_node
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from flyteidl.admin import execution_pb2
-
     from tests.support.engine_rig import Rig, Written
 
 pytestmark = pytest.mark.anyio
@@ -35,42 +31,10 @@ WAIT = task("t.wait")
 ECHO = task("t.echo", kind="echo")
 
 
-def add(a: int, b: int = 1) -> int:
-    return a + b
-
-
-def boom(a: int) -> int:
-    raise ValueError(f"boom {a}")
-
-
-@pytest.fixture
-async def rig() -> AsyncIterator[Rig]:
-    async with open_rig() as rig:
-        rig.stand_ins.add("t.add", add)
-        rig.stand_ins.add("t.boom", boom)
-        yield rig
-
-
 @pytest.fixture
 def waiting(rig: Rig) -> anyio.Event:
     """An event that is set when a task runs that never ends by itself."""
-    started = anyio.Event()
-
-    @rig.stand_ins.task("t.wait")
-    async def wait(a: int) -> int:
-        started.set()
-        await anyio.sleep_forever()
-        return a
-
-    return started
-
-
-def phase(written: Written) -> str:
-    return WorkflowPhase(written.execution.closure.phase).name
-
-
-def attempts(written: Written) -> dict[tuple[str, int], str]:
-    return {key: TaskPhase(attempt.closure.phase).name for key, attempt in written.attempts.items()}
+    return rig.waits("t.wait")
 
 
 def output(written: Written) -> int:
@@ -395,8 +359,7 @@ async def test_a_store_that_is_closed_under_it_is_reported(rig: Rig, caplog: pyt
         await rig.store.aclose()
         return a
 
-    await rig.put(work)
-    await rig.launch(work.execution, work.inputs)
+    await rig.start(work)
     await rig.engine.join(work.execution.id)
     assert "execution made cannot be written as failed" in caplog.text
 
@@ -441,15 +404,8 @@ async def test_collections_are_bound(rig: Rig) -> None:
 # --- aborts ---
 
 
-async def start(rig: Rig, work: Any) -> execution_pb2.Execution:
-    await rig.put(work)
-    await rig.launch(work.execution, work.inputs)
-    return work.execution  # type: ignore[no-any-return]
-
-
 async def test_an_abort_reaches_every_level(rig: Rig, waiting: anyio.Event) -> None:
-    execution = await start(
-        rig,
+    execution = await rig.start(
         made(
             [subworkflow("n0", "sub"), task_node("n1", ADD, a=1, b=1), task_node("n2", ADD, a=("n0", "x"), b=1)],
             [WAIT, ADD],
@@ -481,7 +437,7 @@ async def test_a_function_that_hangs_does_not_hold_an_abort_up(rig: Rig) -> None
         let_go.wait()
         return a
 
-    execution = await start(rig, made([task_node("n0", WAIT, a=1)], [WAIT]))
+    execution = await rig.start(made([task_node("n0", WAIT, a=1)], [WAIT]))
     await anyio.to_thread.run_sync(started.wait)
     try:
         await rig.engine.abort(execution.id, "hangs")
@@ -494,7 +450,7 @@ async def test_a_function_that_hangs_does_not_hold_an_abort_up(rig: Rig) -> None
 
 
 async def test_an_abort_right_after_the_launch(rig: Rig) -> None:
-    execution = await start(rig, made([task_node("n0", ADD, a=1, b=1)], [ADD]))
+    execution = await rig.start(made([task_node("n0", ADD, a=1, b=1)], [ADD]))
     await rig.engine.abort(execution.id, "never mind")
     await rig.engine.join(execution.id)
     written = await rig.read(execution)
@@ -540,7 +496,7 @@ async def test_an_abort_at_any_moment_leaves_nothing_running(rig: Rig, steps: in
         [ADD, ECHO],
         sub_workflows={"sub": ([task_node("n0", ADD, a=1, b=1)], {"x": ("n0", "o0")})},
     )
-    execution = await start(rig, work)
+    execution = await rig.start(work)
     for _ in range(steps):
         await anyio.lowlevel.checkpoint()
     await rig.engine.abort(execution.id, "now")
@@ -556,7 +512,7 @@ async def test_an_abort_at_any_moment_leaves_nothing_running(rig: Rig, steps: in
 
 async def test_closing_stops_what_runs_and_starts_nothing_more(rig: Rig, waiting: anyio.Event) -> None:
     work = made([task_node("n0", WAIT, a=1)], [WAIT])
-    await start(rig, work)
+    await rig.start(work)
     await waiting.wait()
     await rig.engine.aclose()
     await rig.engine.aclose()
@@ -570,9 +526,7 @@ async def test_the_clock_can_be_held(rig: Rig) -> None:
         def now(self) -> dt.datetime:
             return dt.datetime(2024, 2, 29, 12, tzinfo=dt.UTC)
 
-    stand_ins = StandIns()
-    stand_ins.add("t.add", add)
-    engine = Engine(rig.store, [FunctionRunner(stand_ins, Still())], Still())
+    engine = Engine(rig.store, [FunctionRunner(rig.stand_ins, Still())], Still())
     work = made([task_node("n0", ADD, a=1, b=1)], [ADD])
     await rig.put(work)
     await rig.store.put_execution(work.execution)

@@ -10,7 +10,6 @@ from flyteidl.admin import execution_pb2, node_execution_pb2, signal_pb2, task_e
 from flyteidl.core import identifier_pb2
 
 from flyte_remote_async.cli.demo_tasks import TASKS
-from flyte_remote_async.devserver.clock import Clock
 from flyte_remote_async.devserver.services.signals import SignalService
 from tests.support.engine_rig import fresh, open_rig, timeless
 from tests.support.made_workflows import boolean, integer
@@ -18,15 +17,11 @@ from tests.support.made_workflows import boolean, integer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from flyte_remote_async.devserver.clock import Clock
     from tests.support.engine_rig import Rig
     from tests.support.recordings import Recordings
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -241,16 +241,20 @@ def element(index: int, phase: int, *, retry: int = 0, child: Film | None = None
     return message  # type: ignore[no-any-return]
 
 
+async def fail_map(film: Film, *elements: event_pb2.ExternalResourceInfo) -> None:
+    """Put the map that failed, and the execution that it failed."""
+    await film.node("map", "FAILED", error="[1]: failed", is_array=True)
+    await film.attempt("map", "FAILED", error="[1]: failed", elements=elements)
+    await film.execution("FAILED", error=FAILED)
+
+
 async def test_of_a_map_over_a_launch_plan_the_execution_of_the_first_element_that_failed_is_followed() -> None:
     async with open_stage() as stage:
         film, child = stage.film, Film(stage.server.store, "child")
         await film.execution()
         await child.execution("FAILED", error=FAILED)
         await fail_node(child, "n4", "deep inside")
-        await film.node("map", "FAILED", error="[1]: failed", is_array=True)
-        elements = [element(0, 3), element(1, 5, child=child), element(2, 5, retry=1), element(2, 3, retry=2)]
-        await film.attempt("map", "FAILED", error="[1]: failed", elements=elements)
-        await film.execution("FAILED", error=FAILED)
+        await fail_map(film, element(0, 3), element(1, 5, child=child), element(2, 5, retry=1), element(2, 3, retry=2))
         report = await stage.explain()
         assert names(report) == ["map", "child", "n4"]
         assert report.error is not None
@@ -261,10 +265,7 @@ async def test_the_last_try_of_an_element_counts() -> None:
     async with open_stage() as stage:
         film = stage.film
         await film.execution()
-        await film.node("map", "FAILED", error="[1]: failed", is_array=True)
-        elements = [element(2, 5), element(2, 3, retry=1), element(1, 5, retry=1), element(1, 5)]
-        await film.attempt("map", "FAILED", error="[1]: failed", elements=elements)
-        await film.execution("FAILED", error=FAILED)
+        await fail_map(film, element(2, 5), element(2, 3, retry=1), element(1, 5, retry=1), element(1, 5))
         report = await stage.explain()
         assert [(one.index, one.retry_attempt) for one in report.failed_subtasks] == [(1, 1)]
         assert report.to_dict()["failed_subtasks"] == [{"index": 1, "retry_attempt": 1, "external_id": ""}]

@@ -6,10 +6,10 @@ import asyncio
 import random
 import threading
 import time
-from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import attrs
 import pytest
 from flyteidl.admin import common_pb2, execution_pb2
@@ -36,11 +36,13 @@ from flyte_remote_async.errors import (
 )
 from flyte_remote_async.transport.base import Reply
 from flyte_remote_async.transport.methods import LIST_EXECUTIONS
+from tests.support.cancelling import cancel_at_every_step
 from tests.support.eventually import eventually
 from tests.support.films import refuse
 from tests.support.remotes import Ledger, remote_of, remote_over
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import AsyncIterator, Callable, Iterable
 
     from flyte_remote_async import FlyteWorkflowExecution
@@ -104,15 +106,7 @@ def names_of(count: int) -> list[str]:
 async def open_crowd(way: str = "in process", **overrides: Any) -> AsyncIterator[Crowd]:
     usual = {"max_attempts": 1, "max_polls_per_second": 1000}
     async with DevServer() as server, remote_of(server, way, **(usual | overrides)) as (remote, ledger):
-        rows: Counter[str] = Counter()
-
-        def on_reply(method: Method[Any, Any], reply: Reply) -> Reply:
-            if method.name == "ListExecutions":
-                found = execution_pb2.ExecutionList.FromString(reply.message).executions
-                rows.update(one.id.name for one in found)
-            return reply
-
-        ledger.on_reply = on_reply
+        rows = ledger.count_rows(LIST_EXECUTIONS, lambda reply: [one.id.name for one in reply.executions])
         yield Crowd(server, remote, ledger, rows)
 
 
@@ -660,24 +654,48 @@ async def test_any_subset_can_be_cancelled_at_any_moment(crowd: Crowd, seed: int
     assert reads.borrowed_tokens == 0
 
 
+async def turns_until(condition: Callable[[], bool]) -> int:
+    """Return how many turns the loop made until a condition held."""
+    turns = 0
+    with anyio.fail_after(20):
+        while not condition():
+            await asyncio.sleep(0)
+            turns += 1
+    return turns
+
+
+async def test_many_who_come_and_go_at_once_leave_the_loop_its_turns(crowd: Crowd) -> None:
+    names = names_of(1000)
+    await crowd.put(names)
+    subjects = crowd.remote._open.hub.schedule.subjects
+    together = asyncio.create_task(crowd.remote.wait_all(crowd.handles(names), sync_nodes=False))
+    assert await turns_until(lambda: len(subjects) == 1000) >= 10
+    await crowd.waiting(1000)
+    assert crowd.ledger.counts == {"ListExecutions": 1}
+    waits = [asyncio.create_task(one.wait(sync_nodes=False)) for one in crowd.handles(names)]
+    await eventually(lambda: sum(len(subject.tickets) for subject in subjects.values()) == 2000)
+    together.cancel()
+    for wait in waits[1:]:
+        wait.cancel()
+    assert await turns_until(lambda: len(subjects) == 1) >= 20
+    assert [state.waiters for state in crowd.remote.waits] == [1]
+    waits[0].cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waits[0]
+    assert crowd.remote.waits == ()
+
+
 async def test_cancelled_at_every_step_a_wait_for_all_leaves_nothing(crowd: Crowd) -> None:
     names = names_of(3)
     await crowd.put(names, "FAILED", "why " * 50)
-    before = asyncio.all_tasks()
-    steps = 0
-    finished = False
-    while not finished:
-        task = asyncio.create_task(crowd.remote.wait_all(crowd.handles(names)))
-        for _ in range(steps):
-            await asyncio.sleep(0)
-        finished = not task.cancel()
-        if not finished:
-            with pytest.raises(asyncio.CancelledError):
-                await task
+
+    async def wait() -> None:
+        assert len(await crowd.remote.wait_all(crowd.handles(names))) == 3
+
+    def nobody_waits() -> None:
         assert not crowd.remote.waits
-        await eventually(lambda: asyncio.all_tasks() == before)
-        steps += 1
-    assert steps > 10
+
+    assert await cancel_at_every_step(wait, nobody_waits) > 10
 
 
 async def test_the_task_of_the_hub_is_there_while_somebody_waits(crowd: Crowd) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
-from flyteidl.admin import node_execution_pb2
 
 from flyte_remote_async import NodeKind
 from flyte_remote_async.devserver import DevServer
@@ -22,15 +20,15 @@ from flyte_remote_async.errors import (
     UnknownError,
 )
 from flyte_remote_async.models.phases import NodePhase
-from flyte_remote_async.transport.methods import GET_NODE_EXECUTION_DATA
+from flyte_remote_async.transport.methods import GET_NODE_EXECUTION_DATA, LIST_NODE_EXECUTIONS
 from tests.support.films import Film, refuse
 from tests.support.remotes import Ledger, remote_of, remote_over
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import AsyncIterator, Callable
 
     from flyte_remote_async import FlyteRemote, FlyteWorkflowExecution
-    from flyte_remote_async.transport.base import Method, Reply
 
 pytestmark = pytest.mark.anyio
 
@@ -84,16 +82,7 @@ async def put_running_tree(stage: Stage) -> None:
 
 def count_rows(stage: Stage) -> Counter[str]:
     """Return a counter that counts the node rows of replies from now on."""
-    rows: Counter[str] = Counter()
-
-    def on_reply(method: Method[Any, Any], reply: Reply) -> Reply:
-        if method.name == "ListNodeExecutions":
-            found = node_execution_pb2.NodeExecutionList.FromString(reply.message).node_executions
-            rows.update(row.id.node_id for row in found)
-        return reply
-
-    stage.ledger.on_reply = on_reply
-    return rows
+    return stage.ledger.count_rows(LIST_NODE_EXECUTIONS, lambda page: [row.id.node_id for row in page.node_executions])
 
 
 async def test_a_running_tree_is_read_with_one_request_for_each_level_task_node_and_child() -> None:

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import math
-import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-import attrs
 import pytest
-from flyteidl.admin import execution_pb2
-from flyteidl.core import execution_pb2 as core_pb2
 
 from flyte_remote_async import Config, FlyteRemote
 from flyte_remote_async.devserver import DevServer
@@ -33,58 +28,29 @@ from flyte_remote_async.errors import (
     UnknownError,
     WaitTimeoutError,
 )
-from flyte_remote_async.transport.base import Reply
 from flyte_remote_async.transport.methods import GET_EXECUTION, LIST_NODE_EXECUTIONS
-from tests.support.eventually import eventually
+from tests.support.cancelling import cancel_at_every_step
 from tests.support.films import Film, refuse
-from tests.support.remotes import Ledger, remote_of, remote_over
+from tests.support.remotes import Ledger, remote_over
+from tests.support.stages import open_stage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from flyte_remote_async import FlyteWorkflowExecution
     from flyte_remote_async.transport.base import Metadata, Method
+    from tests.support.stages import Stage
 
 pytestmark = pytest.mark.anyio
 
 SOON = 0.001
 
 
-@attrs.frozen
-class Stage:
-    """A running execution with one task, and a remote that looks at it."""
-
-    film: Film
-    server: DevServer
-    remote: FlyteRemote
-    ledger: Ledger
-
-    def handle(self) -> FlyteWorkflowExecution:
-        return self.remote.execution("film")
-
-    def play(self, *phases: str) -> None:
-        """Let the looks at the execution see these phases, and the last one from then on."""
-        left = list(phases)
-
-        def on_reply(method: Method[Any, Any], reply: Reply) -> Reply:
-            if method.name != "GetExecution":
-                return reply
-            message: Any = execution_pb2.Execution.FromString(reply.message)
-            message.closure.phase = core_pb2.WorkflowExecution.Phase.Value(left.pop(0) if len(left) > 1 else left[0])
-            return Reply(message.SerializeToString())
-
-        self.ledger.on_reply = on_reply
-
-
 @pytest.fixture
 async def stage() -> AsyncIterator[Stage]:
-    async with DevServer() as server, remote_of(server, max_attempts=1, max_polls_per_second=1000) as (remote, ledger):
-        film = Film(server.store)
-        film.now = int(time.time())
-        await film.execution()
-        await film.node("task")
-        await film.attempt("task")
-        yield Stage(film, server, remote, ledger)
+    async with open_stage() as stage:
+        await stage.run()
+        yield stage
 
 
 async def test_polls_read_the_status_and_the_end_reads_the_nodes_once(stage: Stage) -> None:
@@ -403,36 +369,26 @@ async def test_a_wait_after_the_close(stage: Stage) -> None:
         await handle.wait()
 
 
-def tasks_are(expected: set[asyncio.Task[Any]]) -> bool:
-    return asyncio.all_tasks() == expected
-
-
 @pytest.mark.parametrize("verb", ["wait", "sync", "outputs"])
 async def test_a_cancellation_at_any_await_leaks_nothing(stage: Stage, verb: str) -> None:
     await stage.film.execution("SUCCEEDED", output_data={"literals": {}})
     reads = stage.remote._open.reads
-    steps = 0
-    while True:
-        execution = await stage.handle().sync() if verb == "outputs" else stage.handle()
-        work: Any = {
-            "wait": lambda execution=execution: execution.wait(poll_interval=SOON),
-            "sync": lambda execution=execution: execution.sync(sync_nodes=True, io=True, definitions=True),
-            "outputs": lambda execution=execution: execution.inputs.all(),
-        }[verb]
-        before = asyncio.all_tasks()
-        task = asyncio.create_task(work())
-        for _ in range(steps):
-            await asyncio.sleep(0)
-        finished = not task.cancel()
-        if not finished:
-            with pytest.raises(asyncio.CancelledError):
-                await task
-        # The hub's task ends by itself, a few turns after the last one who waits has gone.
-        await eventually(functools.partial(tasks_are, before))
+    execution = await stage.handle().sync() if verb == "outputs" else stage.handle()
+
+    async def work() -> None:
+        match verb:
+            case "wait":
+                await execution.wait(poll_interval=SOON)
+            case "sync":
+                await execution.sync(sync_nodes=True, io=True, definitions=True)
+            case _:
+                await execution.inputs.all()
+
+    async def nothing_is_locked() -> None:
+        nonlocal execution
         assert reads.borrowed_tokens == 0
-        # Nothing is locked: the same works, for the same snapshot.
+        # The same works, for the same snapshot.
         await work()
-        if finished:
-            break
-        steps += 1
-    assert steps > 3
+        execution = await stage.handle().sync() if verb == "outputs" else stage.handle()
+
+    assert await cancel_at_every_step(work, nothing_is_locked) > 3

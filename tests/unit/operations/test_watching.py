@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import pytest
 
-from flyte_remote_async.devserver import DevServer
 from flyte_remote_async.errors import (
     ClosedError,
     NotFoundError,
@@ -19,48 +16,20 @@ from flyte_remote_async.errors import (
     WaitTimeoutError,
 )
 from flyte_remote_async.executions.events import AttemptChanged, ExecutionPhaseChanged, NodePhaseChanged
+from tests.support.cancelling import cancel_at_every_step
 from tests.support.eventually import eventually
 from tests.support.films import Film, refuse
-from tests.support.remotes import remote_of
+from tests.support.stages import open_stage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from flyte_remote_async import FlyteRemote, FlyteWorkflowExecution
     from flyte_remote_async.executions.events import Event
-    from tests.support.remotes import Ledger
+    from tests.support.stages import Stage
 
 pytestmark = pytest.mark.anyio
 
 SOON = 0.01
-
-
-@attrs.frozen
-class Stage:
-    """A running execution with one task, and a remote that watches it."""
-
-    film: Film
-    server: DevServer
-    remote: FlyteRemote
-    ledger: Ledger
-
-    def handle(self) -> FlyteWorkflowExecution:
-        return self.remote.execution("film")
-
-    async def end(self, phase: str = "SUCCEEDED") -> None:
-        self.film.later()
-        await self.film.node("task", phase)
-        await self.film.attempt("task", phase)
-        await self.film.execution(phase)
-
-
-@asynccontextmanager
-async def open_stage() -> AsyncIterator[Stage]:
-    async with DevServer() as server, remote_of(server, max_attempts=1, max_polls_per_second=1000) as (remote, ledger):
-        film = Film(server.store)
-        film.now = int(time.time())
-        await film.execution("QUEUED")
-        yield Stage(film, server, remote, ledger)
 
 
 @pytest.fixture
@@ -346,22 +315,12 @@ async def test_a_close_while_nobody_reads_is_told_to_who_reads_on(stage: Stage) 
 
 async def test_cancelled_at_every_step_a_watch_leaves_nothing(stage: Stage) -> None:
     await stage.end()
-    before = asyncio.all_tasks()
-    steps, finished = 0, False
 
-    async def read() -> list[Event]:
+    async def read() -> None:
         async with aclosing(stage.handle().watch()) as events:
-            return [event async for event in events]
+            assert [event async for event in events]
 
-    while not finished:
-        task = asyncio.create_task(read())
-        for _ in range(steps):
-            await asyncio.sleep(0)
-        finished = not task.cancel()
-        if not finished:
-            with pytest.raises(asyncio.CancelledError):
-                await task
+    def nobody_waits() -> None:
         assert not stage.remote.waits
-        await eventually(lambda: asyncio.all_tasks() == before)
-        steps += 1
-    assert steps > 5
+
+    assert await cancel_at_every_step(read, nobody_waits) > 5

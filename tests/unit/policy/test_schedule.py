@@ -681,9 +681,8 @@ def test_whatever_happens_whoever_waits_is_looked_at(data: st.DataObject) -> Non
         check(world.schedule)
     world.run(world.now + 400)
     check(world.schedule)
-    waiting = [one for subject in world.schedule.subjects.values() for one in subject.active]
     # All have ended by now, so that whoever is left cannot be told.
-    assert not waiting
+    assert not [subject for subject in world.schedule.subjects.values() if subject.active]
 
 
 def check(schedule: Schedule) -> None:
@@ -691,7 +690,11 @@ def check(schedule: Schedule) -> None:
     active = planned = 0
     for subject in schedule.subjects.values():
         assert subject.tickets
-        active += len(subject.active)
+        waiting = [ticket for ticket in subject.tickets if not ticket.is_resting]
+        looking = [ticket for ticket in waiting if ticket.looks]
+        untold = [ticket for ticket in looking if not ticket.is_told]
+        assert (subject.active, subject.looking, subject.untold) == (len(waiting), len(looking), len(untold))
+        active += len(waiting)
         planned += subject.lane is not None
         if subject.active:
             assert subject.lane is not None or subject.is_asked or subject.end is not None
@@ -699,3 +702,41 @@ def check(schedule: Schedule) -> None:
             assert subject.lane is None
     assert schedule.is_idle == (active == 0)
     assert sum(map(len, schedule.lanes._lanes.values())) == planned
+
+
+# --- many who wait for one ------------------------------------------------------------------------------------------
+
+
+class Counted(Ticket):
+    """A ticket that counts how often one of its kind is looked at."""
+
+    looks_at = 0
+
+    def __getattribute__(self, name: str) -> Any:
+        Counted.looks_at += 1
+        return super().__getattribute__(name)
+
+    def __eq__(self, other: object) -> bool:
+        Counted.looks_at += 1
+        return self is other
+
+    __hash__ = object.__hash__
+
+
+@pytest.mark.parametrize("terms", [{}, {"deadline": 1e9}, {"looks": True}, {"interval": 5.0}])
+@pytest.mark.parametrize("last", [10, 1000])
+def test_one_who_comes_or_goes_is_not_held_up_by_others_who_wait_for_the_same(last: int, terms: dict[str, Any]) -> None:
+    schedule = Schedule(lambda: 0.5)
+    tickets = [Counted(id_of("e0"), **terms) for _ in range(last)]
+    for ticket in tickets:
+        schedule.join(ticket, 0.0)
+    assert len(list(schedule.take(0.0))) == 1
+    check(schedule)
+    Counted.looks_at = 0
+    schedule.join(Counted(id_of("e0"), **terms), 1.0)
+    for ticket in tickets[::2]:
+        schedule.rest(ticket)
+        schedule.wake(ticket, 1.0, 5.0)
+        schedule.leave(ticket)
+    assert Counted.looks_at <= 50 * len(tickets[::2])
+    check(schedule)

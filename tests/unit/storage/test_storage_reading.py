@@ -66,14 +66,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
 
 
 def config(server: ObjectServer) -> StorageConfig:
-    return StorageConfig(
-        s3_endpoint=server.url,
-        s3_access_key_id="key",
-        s3_secret_access_key=Secret("secret"),
-        s3_addressing_style="path",
-        s3_retries=1,
-        s3_backoff=0.001,
-    )
+    return server.config(s3_retries=1, s3_backoff=0.001)
 
 
 class Signer:

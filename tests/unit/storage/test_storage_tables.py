@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flyte_remote_async.config.values import Secret, StorageConfig
+from flyte_remote_async.config.values import StorageConfig
 from flyte_remote_async.errors import DecodeError, ObjectNotFoundError, StorageError
 from flyte_remote_async.literals import StructuredDataset
 from flyte_remote_async.storage.objects import StoredObjects
@@ -46,15 +46,8 @@ async def place(
     async def sign(uri: str) -> str:
         return signed(server, uri, "secret")
 
-    known = StorageConfig(
-        s3_endpoint=server.url,
-        s3_access_key_id="key",
-        s3_secret_access_key=Secret("secret"),
-        s3_addressing_style="path",
-        s3_retries=0,
-    )
     made = {
-        "bucket": lambda: StoredObjects(known),
+        "bucket": lambda: StoredObjects(server.config()),
         # Lists are what a control plane signs no URL for.
         "signed": lambda: StoredObjects(StorageConfig(s3_endpoint="http://127.0.0.1:1"), sign=sign),
         "local": lambda: StoredObjects(StorageConfig(local=True)),

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from flyte_remote_async.config.values import Secret, StorageConfig
 from flyte_remote_async.errors import IntegrityError, ObjectNotFoundError, StorageError, UnsafePathError
 from flyte_remote_async.policy.backoff import Backoff
 from flyte_remote_async.storage import incoming
@@ -42,14 +41,7 @@ async def server() -> AsyncIterator[ObjectServer]:
 @pytest.fixture
 def objects(server: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> StoredObjects:
     monkeypatch.setattr(incoming, "_BACKOFF", Backoff(initial=0.001, factor=1.0, longest=0.001))
-    config = StorageConfig(
-        s3_endpoint=server.url,
-        s3_access_key_id="key",
-        s3_secret_access_key=Secret("secret"),
-        s3_addressing_style="path",
-        s3_retries=0,
-    )
-    return StoredObjects(config, stall=5)
+    return StoredObjects(server.config(), stall=5)
 
 
 def tree(folder: Path) -> dict[str, bytes]:
