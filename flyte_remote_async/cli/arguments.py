@@ -112,7 +112,7 @@ def _add_dev(dev: argparse.ArgumentParser) -> None:
         "--http-port",
         metavar="N",
         type=_port,
-        help="for signed URLs, S3 and the page; 0 takes a free one; default: the one after --port",
+        help="for signed URLs, S3 and the page; 0 takes a free one; default: the one after --port, or a free one",
     )
     where.add_argument(
         "--host",

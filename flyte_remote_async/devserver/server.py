@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 from collections import Counter
 from pathlib import Path
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DevServer"]
 
+_LAST_PORT: Final = 65535
 _PROJECT: Final = "flytesnacks"
 _LONGEST_STOP: Final = 0.5
 _OPEN_TO_OTHERS: Final = (
@@ -68,7 +70,8 @@ class DevServer:
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
         state: File that keeps the state; None is memory, which goes when the server is closed.
-        http_port: Port for signed URLs, S3, logs and the page; None is the one after ``port``, and 0 a free one.
+        http_port: Port for signed URLs, S3, logs and the page; 0 is a free one, and so is None where the one after
+            ``port`` is taken.
         objects: Folder that keeps the objects; None is a folder beside the state's file, and memory without one.
         read_limit_bytes: The largest inputs or outputs that the data RPCs show; Flyte's own default. Larger ones come
             back empty and without an error, as from Flyte, and are there for CreateDownloadLocation. 0 shows all.
@@ -158,9 +161,7 @@ class DevServer:
         asked = self._registry.unwatched()
         self._data = await DataPlane.open(store, self.clock, handlers=asked, folder=self._folder, state=self._state)
         # Its own port is told before anything can ask for it.
-        after = self._port + 1 if self._port else 0
-        host = "127.0.0.1" if self._host.startswith("unix:") else self._host
-        await self._data.http.start(host, after if self._http_port is None else self._http_port)
+        await self._listen_for_http(self._data)
         self._engine = Engine(store, self._runners(self._data), self.clock)
         await self._engine.mark_interrupted()
         services = Services(store, self._engine, self._data, self.clock, self.faults, self._read_limit)
@@ -171,6 +172,18 @@ class DevServer:
         self._faces = faces
         if faces.is_open_to_others:
             _LOG.warning(_OPEN_TO_OTHERS, self._host, faces.port)
+
+    async def _listen_for_http(self, data: DataPlane) -> None:
+        host = "127.0.0.1" if self._host.startswith("unix:") else self._host
+        if self._http_port is not None or not 0 < self._port < _LAST_PORT:
+            await data.http.start(host, self._http_port or 0)
+            return
+        try:
+            await data.http.start(host, self._port + 1)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            await data.http.start(host, 0)  # nobody asked for that one
 
     def _runners(self, data: DataPlane) -> Sequence[TaskRunner]:
         runners: list[TaskRunner] = [FunctionRunner(self._stand_ins, self.clock), EchoRunner()]
