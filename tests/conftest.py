@@ -12,12 +12,15 @@ import pytest
 from blockbuster import BlockBuster
 
 from tests.support import recordings as recorded
+from tests.support.limits import pytest_pyfunc_call, pytest_timeout_set_timer
 from tests.support.loops import TestLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.support.recordings import Recordings
+
+__all__ = ["pytest_pyfunc_call", "pytest_timeout_set_timer"]
 
 # Cold imports and a busy machine make single examples slow; what a test may take is limited by pytest-timeout.
 hypothesis.settings.register_profile("local", deadline=None)

@@ -127,8 +127,8 @@ def _ini(text: str, name: str) -> dict[str, Any]:
     try:
         parser.read_string(text)
     except configparser.Error as error:
-        # ParsingError lists its lines; the other errors have one.
-        lines = [number for number, _ in error.errors] if isinstance(error, configparser.ParsingError) else []
+        # ParsingError lists its lines, but for one kind of it; that and the other errors have one.
+        lines = [number for number, _ in getattr(error, "errors", ())]
         line = getattr(error, "lineno", None) or (lines[0] if lines else None)
         place = f", line {line}" if line else ""
         raise ConfigError(f"{name} is not a valid ini file{place} ({type(error).__name__})") from None

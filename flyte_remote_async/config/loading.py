@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flyte_remote_async.config.convert import CONVERTERS
 from flyte_remote_async.config.keys import KEYS, KNOWN_ADMIN_KEYS
-from flyte_remote_async.config.values import Secret
+from flyte_remote_async.config.values import AuthConfig, Secret, StorageConfig, Timeouts
 from flyte_remote_async.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from flyte_remote_async.config.files import ConfigFile
 
-__all__ = ["check_admin_keys", "gather"]
+__all__ = ["check_admin_keys", "gather", "give", "nest"]
 
 
 def gather(env: Mapping[str, str], file: ConfigFile | None) -> tuple[dict[str, Any], dict[str, str]]:
@@ -98,3 +98,25 @@ def check_admin_keys(file: ConfigFile, *, strict: bool) -> None:
     if strict:
         raise ConfigError(message)
     warnings.warn(message, UserWarning, stacklevel=3)
+
+
+def give(values: dict[str, Any], sources: dict[str, str], name: str, value: Any) -> None:
+    """Put an argument over what was found for a field."""
+    # A part that is given as a whole, such as auth, replaces all that was found for it.
+    for found in [key for key in values if key.startswith(f"{name}.")]:
+        del values[found], sources[found]
+    values[name], sources[name] = value, "argument"
+
+
+def nest(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of :class:`Config`: ``{"auth.mode": …}`` becomes ``{"auth": AuthConfig(mode=…)}``."""
+    parts: dict[str, dict[str, Any]] = {"auth": {}, "storage": {}, "timeouts": {}}
+    flat = {}
+    for name, value in values.items():
+        part, _, field = name.partition(".")
+        if field:
+            parts[part][field] = value
+        else:
+            flat[name] = value
+    makers: dict[str, Any] = {"auth": AuthConfig, "storage": StorageConfig, "timeouts": Timeouts}
+    return flat | {part: makers[part](**fields) for part, fields in parts.items() if fields}

@@ -21,40 +21,10 @@ from flyte_remote_async.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import timedelta
     from pathlib import Path
-    from typing import Literal, Self, TypedDict, Unpack
+    from typing import Literal, Self, Unpack
 
-    class Others(TypedDict, total=False):
-        """What is seldom given; None is "not given"."""
-
-        insecure_skip_verify: bool | None
-        ca_cert_file: Path | str | None
-        client_cert_file: Path | str | None
-        client_key_file: Path | str | None
-        server_name: str | None
-        org: str | None
-        console_endpoint: str | None
-        http_proxy_url: str | None
-        timeouts: Timeouts | None
-        max_message_bytes: int | None
-        decode_in_place_bytes: int | None
-        decode_processes: int | None
-        max_attempts: int | None
-        max_backoff: float | timedelta | None
-        max_polls_per_second: float | None
-        headers: Mapping[str, str] | None
-        auth: AuthConfig | None
-        storage: StorageConfig | None
-
-    class Overrides(Others, total=False):
-        """What can be given by name; None is "not given"."""
-
-        insecure: bool | None
-        project: str | None
-        domain: str | None
-        transport: Literal["grpcio", "grpclib"] | None
-
+    from flyte_remote_async.config.overrides import Overrides
 
 __all__ = ["Config"]
 
@@ -229,13 +199,13 @@ class Config:
             loading.check_admin_keys(parsed, strict=strict)
         values, sources = loading.gather(env, parsed)
         for name, value in _given({"endpoint": endpoint, **overrides}).items():
-            _give(values, sources, name, value)
+            loading.give(values, sources, name, value)
         if "endpoint" not in values:
             values["endpoint"], sources["endpoint"] = SANDBOX_ENDPOINT, "default: the local sandbox"
             # The sandbox speaks plaintext, so this default comes with the other.
             if "insecure" not in values:
                 values["insecure"], sources["insecure"] = True, "default: the local sandbox"
-        return cls(**_nest(values), sources=tuple(sources.items()))
+        return cls(**loading.nest(values), sources=tuple(sources.items()))
 
     @classmethod
     async def load_async(
@@ -321,27 +291,6 @@ def _given(overrides: Mapping[str, Any]) -> dict[str, Any]:
 
 def _argument(name: str) -> tuple[str, str]:
     return name, "argument"
-
-
-def _give(values: dict[str, Any], sources: dict[str, str], name: str, value: Any) -> None:
-    # A part that is given as a whole, such as auth, replaces all that was found for it.
-    for found in [key for key in values if key.startswith(f"{name}.")]:
-        del values[found], sources[found]
-    values[name], sources[name] = value, "argument"
-
-
-def _nest(values: dict[str, Any]) -> dict[str, Any]:
-    """Turn ``{"auth.mode": …}`` into ``{"auth": AuthConfig(mode=…)}``."""
-    parts: dict[str, dict[str, Any]] = {"auth": {}, "storage": {}, "timeouts": {}}
-    flat = {}
-    for name, value in values.items():
-        part, _, field = name.partition(".")
-        if field:
-            parts[part][field] = value
-        else:
-            flat[name] = value
-    makers: dict[str, Any] = {"auth": AuthConfig, "storage": StorageConfig, "timeouts": Timeouts}
-    return flat | {part: makers[part](**fields) for part, fields in parts.items() if fields}
 
 
 def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any, bool]]:

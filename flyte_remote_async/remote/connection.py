@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Unpack
 
-    from flyte_remote_async.config.settings import Others, Overrides
+    from flyte_remote_async.config.overrides import Others, Overrides
     from flyte_remote_async.literals import Context, Types
     from flyte_remote_async.operations.session import Session
     from flyte_remote_async.transport.base import Transport

@@ -24,6 +24,7 @@ from h2.exceptions import H2Error
 from flyte_remote_async.errors import ClosedError, RPCError
 from flyte_remote_async.transport import wire
 from flyte_remote_async.transport.base import Reply
+from flyte_remote_async.transport.interruption import Interruption
 from flyte_remote_async.transport.status import (
     DEADLINE_EXCEEDED,
     NO_MESSAGE,
@@ -36,7 +37,6 @@ from flyte_remote_async.transport.tls import ssl_context
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
     from grpclib.protocol import H2Protocol, Stream
 
@@ -86,7 +86,7 @@ class GrpclibTransport:
         """Make one call; see :class:`~flyte_remote_async.transport.base.Transport`."""
         wire.check_metadata(metadata)
         headers = [*self._pseudo_headers, (":path", method.path), *self._fixed_headers, *wire.encode_metadata(metadata)]
-        interruption = _Interruption()
+        interruption = Interruption()
         timer = None
         if timeout is not None:
             if timeout <= 0:
@@ -111,7 +111,7 @@ class GrpclibTransport:
             if timer is not None:
                 timer.cancel()
 
-    def _expire(self, interruption: _Interruption, method: Method[Any, Any]) -> None:
+    def _expire(self, interruption: Interruption, method: Method[Any, Any]) -> None:
         interruption.cancel(self._error("DEADLINE_EXCEEDED", DEADLINE_EXCEEDED, method))
 
     async def _exchange(
@@ -120,7 +120,7 @@ class GrpclibTransport:
         method: Method[Any, Any],
         headers: list[tuple[str, str]],
         request: bytes,
-        interruption: _Interruption,
+        interruption: Interruption,
     ) -> Reply:
         stream = protocol.processor.connection.create_stream(wrapper=cast("Any", interruption))
         with interruption:
@@ -206,38 +206,6 @@ def _reason(error: StreamTerminatedError | H2Error | OSError) -> tuple[str, str]
     if reset := re.match(_RESET, text):
         return wire.code_of_reset(int(reset[1])), f"Received RST_STREAM with error code {reset[1]}"
     return "UNAVAILABLE", text or type(error).__name__
-
-
-class _Interruption:
-    """Ends what its task waits for from outside, with an error: because of the deadline, or a broken connection.
-
-    It cancels the task and takes that back when the error is raised, as ``asyncio.timeout`` does; a cancellation by
-    the caller that comes at the same time wins.
-    """
-
-    __slots__ = ("_before", "_error", "_task")
-
-    def __init__(self) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a coroutine that runs on asyncio runs in a task
-        self._task = task
-        self._before = task.cancelling()
-        self._error: Exception | None = None
-
-    def cancel(self, error: Exception) -> None:
-        """Make the task raise the error; the first one counts. grpclib's streams call it, too."""
-        if self._error is None:
-            self._error = error
-            self._task.cancel()
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._error is not None and self._task.uncancel() <= self._before:
-            raise self._error from None
 
 
 class _Connection:

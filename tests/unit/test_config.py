@@ -7,12 +7,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flyte_remote_async.config import AuthConfig, Config, Secret, StorageConfig, Timeouts
 from flyte_remote_async.config.keys import KEYS
+from flyte_remote_async.config.overrides import Overrides
 from flyte_remote_async.errors import ConfigError, FlyteRemoteError
 
 if TYPE_CHECKING:
@@ -292,6 +294,7 @@ def test_words_for_false(word: str) -> None:
         (b"admin: \xff", "is not UTF-8"),
         (b"[platform]\nurl", "is not a valid ini file, line 2"),
         (b"[platform]\n[platform]", "line 2"),
+        (b"[]", "is not a valid ini file, line 1"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_an_error_that_names_the_place(content: bytes, words: str) -> None:
@@ -429,6 +432,11 @@ def test_explain_names_the_source_of_each_value() -> None:
     assert "storage.s3_secret_access_key = ***  (the given configuration: storage.connection.secret-key)" in lines
     assert "auth.client_secret = None  (default)" in lines
     assert "endpoint = 'localhost:30080'  (default: the local sandbox)" in load().explain()
+
+
+def test_what_may_be_given_by_name_is_what_a_configuration_has() -> None:
+    fields = {field.alias for field in attrs.fields(Config)} - {"endpoint", "sources"}
+    assert Overrides.__optional_keys__ == fields
 
 
 def test_configurations_are_values() -> None:

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import subprocess
+import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import blockbuster
 import grpc.aio
@@ -12,9 +15,6 @@ import pytest
 
 import flyte_remote_async
 from tests.support.loops import TestLoop
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.mark.anyio
@@ -72,3 +72,43 @@ def test_warnings_are_errors(pytestconfig: pytest.Config) -> None:
     assert "error" in pytestconfig.getini("filterwarnings")
     assert pytestconfig.getini("xfail_strict")
     assert float(pytestconfig.getini("timeout")) > 0
+
+
+LIMITS = """\
+from tests.support import limits
+from tests.support.limits import pytest_pyfunc_call, pytest_timeout_set_timer
+
+limits.SHARE = 0.02
+"""
+HANGS = """\
+import anyio
+import pytest
+
+pytestmark = pytest.mark.anyio
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+@pytest.fixture
+async def thing():
+    yield
+    print("it was closed")
+
+async def test_that_hangs(thing):
+    await anyio.sleep_forever()
+
+async def test_that_comes_after_it(thing):
+    pass
+"""
+
+
+def test_an_async_test_that_hangs_fails_and_the_others_go_on(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(LIMITS)
+    (tmp_path / "test_hangs.py").write_text(HANGS)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", "--timeout=40"]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment)
+    assert "1 failed, 1 passed" in done.stdout, done.stdout + done.stderr
+    assert "TimeoutError" in done.stdout
+    assert done.stdout.count("it was closed") == 1

@@ -14,16 +14,18 @@ from flyteidl.core import identifier_pb2
 from flyte_remote_async.devserver.clock import Clock
 from flyte_remote_async.devserver.engine.activity import Activity
 from flyte_remote_async.devserver.engine.catalog import Catalog
+from flyte_remote_async.devserver.engine.execution_recorder import ExecutionRecorder
 from flyte_remote_async.devserver.engine.gates import Gates
 from flyte_remote_async.devserver.engine.graph import Program
 from flyte_remote_async.devserver.engine.kinds import KINDS
 from flyte_remote_async.devserver.engine.launching import effective_inputs, single_task_workflow
 from flyte_remote_async.devserver.engine.leftovers import Leftovers
+from flyte_remote_async.devserver.engine.levels import Level
 from flyte_remote_async.devserver.engine.platform import Platform
 from flyte_remote_async.devserver.engine.recorder import Recorder
-from flyte_remote_async.devserver.engine.run import Level, Run
+from flyte_remote_async.devserver.engine.run import Run
 from flyte_remote_async.devserver.engine.settings import Settings
-from flyte_remote_async.devserver.runners.outcome import Outcome, system_failure
+from flyte_remote_async.devserver.runners.outcome import WORKFLOW_ABORTED, Outcome, system_failure
 from flyte_remote_async.errors import ClosedError, ResourceExhaustedError
 
 if TYPE_CHECKING:
@@ -134,8 +136,7 @@ class Engine:
             principal: Who the user is, where known.
         """
         running = self._running.get(_key(execution_id))
-        recorder = running.recorder if running else Recorder(self._store, self._clock, execution_id)
-        await recorder.announce_abort(cause, principal)
+        await ExecutionRecorder(self._store, self._clock, execution_id).announce_abort(cause, principal)
         running = self._running.get(_key(execution_id))
         if running is None:
             await self._leftovers.abort(execution_id)
@@ -170,7 +171,8 @@ class Engine:
                 # As in Flyte, it takes until the next round: until then it is ABORTING, and can be terminated again.
                 await anyio.sleep(_ROUND)
                 if not self._closed:
-                    await running.recorder.abort_execution()
+                    await running.recorder.abort_inside("", WORKFLOW_ABORTED)
+                    await running.recorder.execution.abort()
         finally:
             del self._running[_key(execution.id)]
 
@@ -179,7 +181,7 @@ class Engine:
     ) -> None:
         try:
             outcome = await self._run(recorder, execution, inputs)
-            await recorder.end_execution(outcome)
+            await recorder.execution.end(outcome)
         except Exception as error:  # noqa: BLE001 - a fault in here must not take the server down
             cause = _root_cause(error)
             if isinstance(cause, ResourceExhaustedError):
@@ -197,7 +199,7 @@ class Engine:
         if isinstance(work, Outcome):
             return work
         await self._store.put_execution_data(execution.id, inputs=work.inputs)
-        await recorder.run_execution(work.workflow.id)
+        await recorder.execution.run(work.workflow.id)
         program = Program(work.workflow.closure.compiled_workflow)
         settings = Settings.of(execution, work.launch_plan, program.main)
         run = Run(execution, settings, recorder, self._platform, KINDS)
@@ -222,7 +224,7 @@ class Engine:
         """Write an execution as failed by the engine itself."""
         try:
             await recorder.abort_inside("", message)
-            await recorder.end_execution(system_failure(code, message))
+            await recorder.execution.end(system_failure(code, message))
         except ResourceExhaustedError:
             _LOG.error("execution %s cannot be written as failed: the disk is full", recorder.execution_id.name)
         except Exception:  # noqa: BLE001 - the last place that can report it

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import anyio
 from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
 from flyteidl.core import execution_pb2 as core_execution_pb2
 
-from flyte_remote_async.devserver.runners.outcome import SYSTEM, aborted_node
+from flyte_remote_async.devserver.runners.outcome import SYSTEM, WORKFLOW_ABORTED, aborted_node
 from flyte_remote_async.devserver.store.rows import execution_key
 from flyte_remote_async.devserver.store.sql import Statement
 from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Leftovers"]
 
-_WORKFLOW_ABORTED: Final = "Workflow aborted."
 _Phases: TypeAlias = type[WorkflowPhase] | type[NodePhase] | type[TaskPhase]
 _Closure = TypeVar(
     "_Closure",
@@ -103,7 +102,7 @@ class Leftovers:
                 node = node_execution_pb2.NodeExecution.FromString(data)
                 _stop(node.closure, core_execution_pb2.NodeExecution, error, now)
                 if error is None:
-                    node.closure.error.CopyFrom(aborted_node(_WORKFLOW_ABORTED))
+                    node.closure.error.CopyFrom(aborted_node(WORKFLOW_ABORTED))
                 together.put_node(node, parent_id or "")
 
     async def _rows(

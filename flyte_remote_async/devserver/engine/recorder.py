@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import anyio
 from flyteidl.admin import node_execution_pb2
-from flyteidl.core import execution_pb2
 
-from flyte_remote_async.devserver.engine.graph import END_NODE
+from flyte_remote_async.devserver.engine.execution_recorder import ExecutionRecorder
 from flyte_remote_async.devserver.engine.records import AttemptRecord, NodeRecord, end_row, start_row
-from flyte_remote_async.devserver.naming import Place, root_uri
-from flyte_remote_async.models.phases import WorkflowPhase
+from flyte_remote_async.devserver.naming import root_uri
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
-    from flyteidl.admin import execution_pb2 as admin_pb2
-    from flyteidl.core import compiler_pb2, identifier_pb2, literals_pb2, tasks_pb2, workflow_pb2
+    from flyteidl.core import compiler_pb2, execution_pb2, identifier_pb2, literals_pb2, tasks_pb2, workflow_pb2
 
     from flyte_remote_async.devserver.clock import Clock
+    from flyte_remote_async.devserver.naming import Place
     from flyte_remote_async.devserver.runners.outcome import Outcome
     from flyte_remote_async.devserver.store import Store, Transaction
 
-__all__ = ["WORKFLOW_ABORTED", "Recorder"]
-
-WORKFLOW_ABORTED: Final = "Workflow aborted."
-_WORKFLOW: Final = execution_pb2.WorkflowExecution
+__all__ = ["Recorder"]
 
 
 class Recorder:
@@ -38,6 +33,9 @@ class Recorder:
         store: Where it writes.
         clock: What it dates with.
         execution_id: Whose execution it is.
+
+    Attributes:
+        execution: Writes what happens to the execution as a whole.
     """
 
     def __init__(self, store: Store, clock: Clock, execution_id: identifier_pb2.WorkflowExecutionIdentifier) -> None:
@@ -45,6 +43,7 @@ class Recorder:
         self._clock = clock
         self.execution_id = execution_id
         self.root = root_uri(execution_id)
+        self.execution = ExecutionRecorder(store, clock, execution_id)
         self._live: dict[str, NodeRecord] = {}
 
     @contextlib.asynccontextmanager
@@ -203,6 +202,7 @@ class Recorder:
             together.put_attempt_data(attempt.message.id, inputs=inputs)
             if node.number == 0:
                 node.run(self._clock.now())
+                node.promise_deck(task)
                 together.put_node(node.message, node.place.parent_id)
         return attempt
 
@@ -233,91 +233,3 @@ class Recorder:
         async with self._writing() as together:
             together.put_attempt(attempt.message)
             together.put_attempt_data(attempt.message.id, inputs=inputs, outputs=outcome.outputs)
-
-    # --- the execution ---
-
-    async def run_execution(self, workflow_id: identifier_pb2.Identifier) -> None:
-        """Write the execution as RUNNING."""
-
-        def change(message: admin_pb2.Execution, now: dt.datetime) -> None:
-            message.closure.workflow_id.CopyFrom(workflow_id)
-            message.closure.phase = _WORKFLOW.RUNNING
-            message.closure.started_at.FromDatetime(now)
-
-        await self._change(change)
-
-    async def fail_execution(self, error: execution_pb2.ExecutionError) -> None:
-        """Write the execution as FAILING: it ends when what still runs was aborted and the failure was handled."""
-
-        def change(message: admin_pb2.Execution, _now: dt.datetime) -> None:
-            message.closure.phase = _WORKFLOW.FAILING
-            message.closure.error.CopyFrom(error)
-
-        await self._change(change)
-
-    async def end_execution(self, outcome: Outcome) -> None:
-        """Write how the execution ended: through SUCCEEDING or FAILING, as Flyte does."""
-        if outcome.error is not None:
-            await self._end_failed(outcome.error)
-            return
-
-        def leave(message: admin_pb2.Execution, _now: dt.datetime) -> None:
-            message.closure.phase = _WORKFLOW.SUCCEEDING
-
-        def end(message: admin_pb2.Execution, now: dt.datetime) -> None:
-            message.closure.outputs.uri = Place.at_top(self.root, END_NODE).outputs_uri()
-            _stop(message, _WORKFLOW.SUCCEEDED, now)
-
-        await self._change(leave)
-        with anyio.CancelScope(shield=True):
-            await self._store.put_execution_data(self.execution_id, outputs=outcome.outputs)
-        await self._change(end)
-
-    async def _end_failed(self, error: execution_pb2.ExecutionError) -> None:
-        await self.fail_execution(error)
-
-        def end(message: admin_pb2.Execution, now: dt.datetime) -> None:
-            message.closure.error.CopyFrom(error)
-            _stop(message, _WORKFLOW.FAILED, now)
-
-        await self._change(end)
-
-    async def announce_abort(self, cause: str, principal: str) -> None:
-        """Write the execution as ABORTING, unless it is already: then it keeps its cause."""
-
-        def change(message: admin_pb2.Execution, _now: dt.datetime) -> None:
-            message.closure.abort_metadata.cause = cause
-            message.closure.abort_metadata.principal = principal
-            message.closure.phase = _WORKFLOW.ABORTING
-
-        await self._change(change)
-
-    async def abort_execution(self) -> None:
-        """Write an execution that is ABORTING as ABORTED, with all that has not ended in it."""
-        await self.abort_inside("", WORKFLOW_ABORTED)
-
-        def change(message: admin_pb2.Execution, now: dt.datetime) -> None:
-            _stop(message, _WORKFLOW.ABORTED, now)
-
-        await self._change(change, aborting=True)
-
-    async def _change(
-        self, change: Callable[[admin_pb2.Execution, dt.datetime], None], *, aborting: bool = False
-    ) -> None:
-        """Change the execution, unless it has ended; one that is ABORTING can only become ABORTED."""
-        now = self._clock.now()
-
-        def guarded(message: admin_pb2.Execution) -> None:
-            phase = WorkflowPhase(message.closure.phase)
-            if not phase.is_terminal and (aborting or phase is not WorkflowPhase.ABORTING):
-                change(message, now)
-                message.closure.updated_at.FromDatetime(now)
-
-        with anyio.CancelScope(shield=True):
-            await self._store.update_execution(self.execution_id, guarded)
-
-
-def _stop(message: admin_pb2.Execution, phase: execution_pb2.WorkflowExecution.Phase, now: dt.datetime) -> None:
-    message.closure.phase = phase
-    if message.closure.HasField("started_at"):
-        message.closure.duration.FromTimedelta(now - message.closure.started_at.ToDatetime(now.tzinfo))

@@ -5,6 +5,7 @@ This runs code that clients send. It is off unless it is asked for.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -19,12 +20,13 @@ from google.protobuf.json_format import MessageToDict
 from flyte_remote_async.devserver.objects import key_of
 from flyte_remote_async.devserver.runners.outcome import user_failure
 from flyte_remote_async.devserver.runners.processes import run_process
-from flyte_remote_async.devserver.runners.results import exited, left_behind
+from flyte_remote_async.devserver.runners.results import exited, left_behind, with_deck
 from flyte_remote_async.devserver.runners.templates import TemplateError, rendered, unique_key
 from flyte_remote_async.errors import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from flyteidl.core import tasks_pb2
 
@@ -52,7 +54,8 @@ class ContainerOptions:
     Attributes:
         path: Folders that programs are looked for in before the server's own ``PATH``.
         environment: Environment variables that every process gets, such as ``PYTHONPATH``.
-        limit: How many processes run at a time; 0 is one for each processor, and two at least.
+        limit: How many processes run at a time, without those of eager tasks, which wait for others; 0 is one for each
+            processor, and two at least.
     """
 
     path: Sequence[str] = ()
@@ -91,7 +94,7 @@ class ContainerRunner:
         name = _log_name(call)
         log = self._data.logs.begin(name)
         try:
-            async with self._limiter():
+            async with self._place(call.task):
                 return await self._run(call, log.write, log.text)
         except StorageError as error:
             return exited(call.generated_name, _NOT_STARTED, str(error), reason="StartError")
@@ -119,9 +122,9 @@ class ContainerRunner:
         finally:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(_remove, folder)
-        if status != 0:
-            return exited(call.generated_name, status, text())
-        return await left_behind(self._data.objects, call)
+        objects = self._data.objects
+        outcome = exited(call.generated_name, status, text()) if status else await left_behind(objects, call)
+        return await with_deck(objects, call, outcome)
 
     async def _prepare(self, call: TaskCall, command: Sequence[str]) -> None:
         """Put the inputs, and the task where it is asked for, to where the command reads them."""
@@ -179,9 +182,11 @@ class ContainerRunner:
             "no_proxy": "127.0.0.1,localhost",
         }
 
-    def _limiter(self) -> anyio.CapacityLimiter:
-        # Not in the constructor: it belongs to the loop.
-        if self._places is None:
+    def _place(self, task: tasks_pb2.TaskTemplate) -> AbstractAsyncContextManager[object]:
+        if task.metadata.is_eager:
+            # It waits for executions that it starts, and those would wait for its place.
+            return contextlib.nullcontext()
+        if self._places is None:  # not in the constructor: it belongs to the loop
             self._places = anyio.CapacityLimiter(self._options.limit or max(os.cpu_count() or 1, 2))
         return self._places
 

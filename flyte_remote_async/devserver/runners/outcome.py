@@ -18,6 +18,7 @@ USER: Final = execution_pb2.ExecutionError.USER
 SYSTEM: Final = execution_pb2.ExecutionError.SYSTEM
 UNKNOWN: Final = execution_pb2.ExecutionError.UNKNOWN
 TIMED_OUT: Final = execution_pb2.NodeExecution.TIMED_OUT
+WORKFLOW_ABORTED: Final = "Workflow aborted."
 
 
 @attrs.frozen

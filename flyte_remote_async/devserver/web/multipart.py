@@ -12,8 +12,7 @@ from flyte_remote_async.devserver.web.answers import S3Error
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Sequence
 
-    from flyte_remote_async.devserver.objects import ObjectInfo, Objects
-    from flyte_remote_async.devserver.objects.bucket import Upload
+    from flyte_remote_async.devserver.objects import ObjectInfo, Objects, Upload
 
 __all__ = ["Multipart"]
 

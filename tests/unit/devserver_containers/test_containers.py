@@ -166,6 +166,21 @@ async def test_a_deck_is_found(runner: ContainerRunner) -> None:
     assert outcome.deck_uri == "s3://my-s3-bucket/metadata/propeller/p-d-e/n0/data/0/deck.html"
 
 
+@pytest.mark.parametrize("status", [0, 3])
+@pytest.mark.parametrize("left", ["deck.html", "other.html"])
+@pytest.mark.parametrize("makes_one", [None, False, True])
+async def test_a_deck_is_one_of_a_task_that_makes_one(
+    runner: ContainerRunner, *, makes_one: bool | None, left: str, status: int
+) -> None:
+    asked = writing({left: b"<p>"}, then=f"sys.exit({status})")
+    if makes_one is not None:
+        asked.task.metadata.generates_deck.value = makes_one
+    outcome = await runner.run(asked)
+    assert (outcome.error is None) == (status == 0)
+    has_one = left == "deck.html" and (status == 0 if makes_one is None else makes_one)
+    assert bool(outcome.deck_uri) == has_one
+
+
 async def test_a_dynamic_workflow_is_read(runner: ContainerRunner) -> None:
     spec = dynamic_job_pb2.DynamicJobSpec(min_successes=2)
     outcome = await runner.run(declaring(writing({"futures.pb": spec.SerializeToString()})))
@@ -341,6 +356,17 @@ async def test_so_many_run_at_a_time(data: DataPlane) -> None:
         await eventually(lambda: len(live) == 2)
         await anyio.sleep(0.2)
         assert not await data.logs.read("p/d/e/n0/1")
+        group.cancel_scope.cancel()
+
+
+async def test_an_eager_task_leaves_the_place_to_those_that_it_waits_for(data: DataPlane) -> None:
+    runner = ContainerRunner(data, ContainerOptions(limit=1), lambda: "")
+    eager = python("import time; print(1, flush=True); time.sleep(300)", number=0)
+    eager.task.metadata.is_eager = True
+    async with anyio.create_task_group() as group:
+        group.start_soon(runner.run, eager)
+        await eventually(lambda: any(log.text() for log in data.logs._live.values()))
+        assert (await runner.run(python("", number=1))).error is None
         group.cancel_scope.cancel()
 
 

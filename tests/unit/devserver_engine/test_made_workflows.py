@@ -117,8 +117,7 @@ async def run(rig: Rig, clock: Clock, plan: Plan) -> Written:
         return a + b + 1
 
     work = plan.made(f"made-{next(NUMBERS)}")
-    await rig.put(work)
-    await rig.launch(work.execution, work.inputs)
+    await rig.start(work)
     onlooker = Onlooker(rig, await rig.read(work.execution))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(onlooker.watch)
@@ -129,8 +128,7 @@ async def run(rig: Rig, clock: Clock, plan: Plan) -> Written:
             if not await open_gates(rig, plan, onlooker.written):
                 await clock.advance(seconds=20)
         assert onlooker.has_ended
-    with anyio.fail_after(10):
-        await rig.engine.join(work.execution.id)
+    await rig.end(work)
     return await onlooker.look()
 
 

@@ -80,7 +80,7 @@ async def test_rows_and_data_are_the_recorded_ones(rig: Rig, clock: Clock, recor
     execution, inputs = fresh(recordings, label)
     await rig.launch(execution, inputs)
     await DRIVERS[label](rig, clock, execution)
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         await rig.engine.join(execution.id)
     written = await rig.read(execution)
 

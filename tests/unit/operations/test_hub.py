@@ -307,7 +307,7 @@ async def test_errors_can_be_results(crowd: Crowd) -> None:
     await crowd.put(["one", "slow"])
     await crowd.put(["one"], "SUCCEEDED")
     handles = crowd.handles(["nobody", "one", "slow"])
-    ended = await crowd.remote.wait_all(handles, timeout=0.5, return_exceptions=True, sync_nodes=False)
+    ended = await crowd.remote.wait_all(handles, timeout=1.5, return_exceptions=True, sync_nodes=False)
     assert [type(one).__name__ for one in ended] == ["NotFoundError", "FlyteWorkflowExecution", "WaitTimeoutError"]
     found = [one async for one in crowd.remote.as_completed(handles[:2], return_exceptions=True)]
     assert {type(one).__name__ for one in found} == {"NotFoundError", "FlyteWorkflowExecution"}
@@ -329,8 +329,7 @@ async def test_a_slow_reader_is_not_run_ahead_of(crowd: Crowd) -> None:
 async def test_until_it_runs(crowd: Crowd) -> None:
     await crowd.put(["one"], "QUEUED")
     waiting = asyncio.create_task(crowd.remote.execution("one").wait(until="running", poll_interval=SOON))
-    await crowd.waiting(1)
-    await asyncio.sleep(0.05)
+    await eventually(lambda: crowd.polls >= 3)
     assert not waiting.done()
     await crowd.put(["one"], "RUNNING")
     running = await waiting
@@ -401,7 +400,7 @@ async def test_a_server_that_restarts_in_the_middle_of_a_thousand_waits() -> Non
                     together.put_execution(execution_at(name, phase))
 
         await put("RUNNING")
-        serving = Serving(server._registry.handlers())
+        serving = Serving(server._options.registry.handlers())
         port = await serving.start()
         config = Config.for_endpoint(
             f"127.0.0.1:{port}", insecure=True, project="flytesnacks", domain="development", max_attempts=2
@@ -415,7 +414,7 @@ async def test_a_server_that_restarts_in_the_middle_of_a_thousand_waits() -> Non
             assert all(isinstance(state.last_error, RPCError) for state in remote.waits)
             assert not any(wait.done() for wait in waits)
             await put("SUCCEEDED")
-            again = Serving(server._registry.handlers())
+            again = Serving(server._options.registry.handlers())
             await again.start(port=port)
             ended = await asyncio.gather(*waits)
             assert all(one.is_successful for one in ended)
@@ -483,7 +482,7 @@ async def test_phases_that_go_back_are_not_believed(crowd: Crowd) -> None:
 async def test_a_server_that_answers_slowly(crowd: Crowd) -> None:
     names = names_of(50)
     await crowd.put(names)
-    handlers: dict[str, Any] = dict(crowd.server._registry.handlers())
+    handlers: dict[str, Any] = dict(crowd.server._options.registry.handlers())
     quick = handlers[LIST_EXECUTIONS.path]
     asked = 0
 
@@ -551,9 +550,10 @@ def test_how_the_waits_go_can_be_asked_outside_of_the_loop() -> None:
 async def test_the_silence_is_told_when_the_time_is_over(crowd: Crowd) -> None:
     await crowd.put(["one"])
     refuse(crowd.ledger, "GetExecution", lambda: UnavailableError("restarting"))
+    began = time.monotonic()
     with pytest.raises(WaitTimeoutError, match="restarting") as caught:
         await crowd.remote.execution("one").wait(timeout=0.3, poll_interval=SOON)
-    assert 0.25 <= caught.value.stale_for <= 2
+    assert 0.25 <= caught.value.stale_for <= time.monotonic() - began
 
 
 # --- a hub that breaks, is closed, or is left -------------------------------------------------------------------------
