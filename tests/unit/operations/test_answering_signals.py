@@ -23,6 +23,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 async def remote() -> AsyncIterator[FlyteRemote]:
     async with recorded_server() as dev, remote_of(dev) as (remote, _):
+        dev.stand_in("samples.add", lambda a, b=1: a + b)
         yield remote
 
 
