@@ -61,12 +61,15 @@ async def recover(rig: Rig, work: Made, calls: Calls) -> tuple[Written, Written]
     assert first.execution.closure.HasField("error")
     calls.fails = False
     calls.counted.clear()
-    again = execution_pb2.Execution()
-    again.CopyFrom(work.execution)
-    again.id.name = "again"
-    again.spec.metadata.mode = execution_pb2.ExecutionMetadata.RECOVERED
-    again.spec.metadata.reference_execution.CopyFrom(work.execution.id)
-    return first, await rig.run(again, work.inputs)
+    return first, await rig.run(recovery_of(work.execution), work.inputs)
+
+
+def recovery_of(original: execution_pb2.Execution, name: str = "again") -> execution_pb2.Execution:
+    recovered = execution_pb2.Execution(id=original.id, spec=original.spec)
+    recovered.id.name = name
+    recovered.spec.metadata.mode = execution_pb2.ExecutionMetadata.RECOVERED
+    recovered.spec.metadata.reference_execution.CopyFrom(original.id)
+    return recovered
 
 
 async def test_what_has_succeeded_does_not_run_again(rig: Rig) -> None:
@@ -88,18 +91,24 @@ async def test_what_has_succeeded_does_not_run_again(rig: Rig) -> None:
     assert list(second.attempts) == [("n1", 0)]
 
 
+async def test_a_task_that_failed_begins_with_the_checkpoints_that_it_left(rig: Rig) -> None:
+    calls = Calls(rig)
+    work = made([task_node("n0", LATER, a=1)], [LATER])
+    first = await rig.run_made(work)
+    calls.fails = False
+    (call,) = await rig.calls_of(recovery_of(first.execution), work.inputs)
+    left = first.nodes["n0"].closure.task_node_metadata.checkpoint_uri
+    assert left
+    assert call.previous_checkpoint_uri == left
+
+
 async def test_a_recovered_node_recovers_again(rig: Rig) -> None:
     calls = Calls(rig)
     nodes = [task_node("n0", ADD, a=1, b=2), task_node("n1", LATER, a=("n0", "o0"))]
     work = made(nodes, [ADD, LATER], {"x": ("n1", "o0")})
     _, second = await recover(rig, work, calls)
-    third = execution_pb2.Execution()
-    third.CopyFrom(work.execution)
-    third.id.name = "third"
-    third.spec.metadata.mode = execution_pb2.ExecutionMetadata.RECOVERED
-    third.spec.metadata.reference_execution.CopyFrom(second.execution.id)
     calls.counted.clear()
-    written = await rig.run(third, work.inputs)
+    written = await rig.run(recovery_of(second.execution, "third"), work.inputs)
     assert calls.counted == []
     assert (written.phases()["n0"], written.phases()["n1"]) == ("RECOVERED", "RECOVERED")
 
