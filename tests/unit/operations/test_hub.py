@@ -743,8 +743,9 @@ async def test_an_end_that_cannot_be_read_at_once_is_read_later(crowd: Crowd) ->
     assert {one.error.message for one in ended if one.error} == {"why " * 50}
 
 
-async def test_reads_of_ends_share_the_bound_of_all_reads(crowd: Crowd) -> None:
-    names = names_of(12)
+@pytest.mark.parametrize(("bound", "most"), [(2, 2), (100, 16)])
+async def test_reads_of_ends_have_a_bound_besides_that_of_all_reads(crowd: Crowd, bound: int, most: int) -> None:
+    names = names_of(40)
     await crowd.put(names, "FAILED", "why " * 50)
     handlers: dict[str, Any] = dict(crowd.server._registry.handlers())
     answer = handlers[GET_EXECUTION.path]
@@ -759,9 +760,9 @@ async def test_reads_of_ends_share_the_bound_of_all_reads(crowd: Crowd) -> None:
 
     handlers[GET_EXECUTION.path] = counted
     async with remote_over(lambda: InProcessTransport(handlers), Ledger()) as remote:
-        remote._open.reads.total_tokens = 2
+        remote._open.reads.total_tokens = bound
         await remote.wait_all([remote.execution(name) for name in names], sync_nodes=False)
-    assert max(running) == 2
+    assert max(running) == most
 
 
 async def test_a_close_while_an_end_is_read(crowd: Crowd) -> None:
