@@ -110,6 +110,11 @@ def root_uri(execution_id: identifier_pb2.WorkflowExecutionIdentifier) -> str:
     return f"{BUCKET}/metadata/propeller/{execution_id.project}-{execution_id.domain}-{execution_id.name}"
 
 
+def deck_uri(output_prefix: str) -> str:
+    """Return where the deck of an attempt is that writes to a folder."""
+    return f"{output_prefix}/deck.html"
+
+
 @attrs.frozen
 class Place:
     """Where a node stands in its execution: what it is called there and where its data lies.
@@ -169,6 +174,10 @@ class Place:
         if self.index is not None:
             return f"{self.data_dir}/0/{self.index}/{attempt}"
         return f"{self.data_dir}/{attempt}"
+
+    def deck_uri(self, attempt: int = 0) -> str:
+        """Return where an attempt leaves its deck."""
+        return deck_uri(self.output_prefix(attempt))
 
     def outputs_uri(self, attempt: int = 0) -> str:
         """Return where the outputs of an attempt lie."""

@@ -1,58 +1,38 @@
-"""The devserver: store, engine and services, put together and opened on both faces."""
+"""The devserver, as those who use it see it."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import anyio
-from flyteidl.admin import project_pb2
 
-from flyte_remote_async.devserver.assembly import Services
 from flyte_remote_async.devserver.clock import Clock
-from flyte_remote_async.devserver.dataplane import DataPlane
-from flyte_remote_async.devserver.engine import Engine
 from flyte_remote_async.devserver.faces.dispatch import Registry
-from flyte_remote_async.devserver.faces.faces import Faces
 from flyte_remote_async.devserver.faults import Faults
-from flyte_remote_async.devserver.runners.echo import EchoRunner
-from flyte_remote_async.devserver.runners.functions import FunctionRunner
+from flyte_remote_async.devserver.parts import PROJECT, Options, Parts
 from flyte_remote_async.devserver.runners.stand_ins import StandIns
 from flyte_remote_async.devserver.services.limits import READ_LIMIT
-from flyte_remote_async.devserver.store import Store
 from flyte_remote_async.errors import ClosedError, MissingExtraError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
     from flyte_remote_async.devserver.faces.inprocess import InProcessTransport
     from flyte_remote_async.devserver.objects import Objects
-    from flyte_remote_async.devserver.runners import TaskRunner
     from flyte_remote_async.devserver.runners.containers import ContainerOptions
     from flyte_remote_async.devserver.runners.stand_ins import Named
-    from flyte_remote_async.devserver.scheduler.scheduler import Scheduler
+    from flyte_remote_async.devserver.store import Store
     from flyte_remote_async.devserver.threaded import ThreadedDevServer
     from flyte_remote_async.remote import FlyteRemote
 
 __all__ = ["DevServer"]
 
-_PROJECT: Final = "flytesnacks"
-_LONGEST_STOP: Final = 0.5
-_OPEN_TO_OTHERS: Final = (
-    "the devserver listens on %s and has no authentication: whoever reaches port %d can read all it knows and run what "
-    "it can run"
-)
-_LOG: Final = logging.getLogger(__name__)
 _NOT_RUNNING: Final = "the devserver is not running: use it inside of `async with DevServer() as dev:`"
-_RUNS_CODE: Final = (
-    "the devserver runs the commands of tasks as processes of this machine: whoever reaches its ports (HTTP at %s) "
-    "runs code here as this user"
-)
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -103,23 +83,23 @@ class DevServer:
         read_limit_bytes: int = READ_LIMIT,
         run_containers: bool | ContainerOptions = False,
     ) -> None:
-        self._host = host
-        self._port = port
-        self._state = state
-        self._http_port = http_port
-        self._folder = objects
-        self._read_limit = read_limit_bytes
-        self._run_containers = run_containers
-        self._data: DataPlane | None = None
-        self._stand_ins = StandIns()
         self.clock = Clock()
-        self._store: Store | None = None
-        self._engine: Engine | None = None
-        self._scheduler: Scheduler | None = None
         self.faults = Faults()
         self.requests: Counter[str] = Counter()
-        self._registry = Registry(self.faults, self.requests)
-        self._faces: Faces | None = None
+        self._options = Options(
+            host=host,
+            port=port,
+            http_port=http_port,
+            state=state,
+            folder=objects,
+            read_limit=read_limit_bytes,
+            run_containers=run_containers,
+            clock=self.clock,
+            faults=self.faults,
+            registry=Registry(self.faults, self.requests),
+            stand_ins=StandIns(),
+        )
+        self._parts: Parts | None = None
 
     @staticmethod
     def in_thread(**options: Any) -> ThreadedDevServer:
@@ -143,59 +123,15 @@ class DevServer:
             StorageError: The folder of the objects cannot be used.
             MissingExtraError: Containers are to be run, and what serves them their storage is not installed.
         """
-        if self._store is None:
-            self._store = await Store.open(self._state, clock=self.clock.now_ns)
-            try:
-                await self._serve(self._store)
-            except BaseException:
-                with anyio.CancelScope(shield=True):
-                    await self.aclose()
-                raise
+        if self._parts is None:
+            self._parts = await Parts.open(self._options, lambda: self.endpoint)
         return self
-
-    async def _serve(self, store: Store) -> None:
-        await store.add_project(project_pb2.Project(id=_PROJECT, name=_PROJECT, description=f"{_PROJECT} description"))
-        asked = self._registry.unwatched()
-        self._data = await DataPlane.open(store, self.clock, handlers=asked, folder=self._folder, state=self._state)
-        # Its own port is told before anything can ask for it.
-        after = self._port + 1 if self._port else 0
-        host = "127.0.0.1" if self._host.startswith("unix:") else self._host
-        await self._data.http.start(host, after if self._http_port is None else self._http_port)
-        self._engine = Engine(store, self._runners(self._data), self.clock)
-        await self._engine.mark_interrupted()
-        services = Services(store, self._engine, self._data, self.clock, self.faults, self._read_limit)
-        self._scheduler = services.register(self._registry)
-        await self._scheduler.start()
-        faces = Faces(self._registry.handlers(), self._host)
-        await faces.open(self._port)
-        self._faces = faces
-        if faces.is_open_to_others:
-            _LOG.warning(_OPEN_TO_OTHERS, self._host, faces.port)
-
-    def _runners(self, data: DataPlane) -> Sequence[TaskRunner]:
-        runners: list[TaskRunner] = [FunctionRunner(self._stand_ins, self.clock), EchoRunner()]
-        if self._run_containers:
-            # For those who ask for it: it needs what most do without.
-            from flyte_remote_async.devserver.runners.containers import ContainerOptions, ContainerRunner
-
-            options = ContainerOptions() if self._run_containers is True else self._run_containers
-            runners.append(ContainerRunner(data, options, lambda: self.endpoint))
-            _LOG.warning(_RUNS_CODE, data.http.endpoint)
-        return runners
 
     async def aclose(self) -> None:
         """Stop listening, stop what runs, and close the state. Closing twice is fine."""
-        if self._faces is not None:
-            await self._faces.aclose(_LONGEST_STOP)
-        if self._scheduler is not None:
-            await self._scheduler.aclose()
-        if self._engine is not None:
-            await self._engine.aclose()
-        if self._data is not None:
-            await self._data.aclose()
-        if self._store is not None:
-            await self._store.aclose()
-        self._faces = self._scheduler = self._engine = self._data = self._store = None
+        if self._parts is not None:
+            await self._parts.aclose()
+        self._parts = None
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -208,7 +144,7 @@ class DevServer:
     @property
     def endpoint(self) -> str:
         """Where it listens, such as ``"127.0.0.1:41003"``."""
-        return f"{self._host}:{self._open_faces().port}"
+        return f"{self._options.host}:{self._opened().faces.port}"
 
     @property
     def http_endpoint(self) -> str:
@@ -217,21 +153,21 @@ class DevServer:
         Raises:
             MissingExtraError: What serves HTTP is not installed.
         """
-        return self._open_data().http.endpoint
+        return self._opened().data.http.endpoint
 
     @property
     def objects(self) -> Objects:
         """The objects of its bucket, ``s3://my-s3-bucket``."""
-        return self._open_data().objects
+        return self._opened().data.objects
 
     @property
     def store(self) -> Store:
         """The state, for tests that look into it or put something there."""
-        return self._opened()
+        return self._opened().store
 
     def transport(self) -> InProcessTransport:
         """Return a transport to this server that needs no socket."""
-        return self._open_faces().transport()
+        return self._opened().faces.transport()
 
     def remote(self, **options: Any) -> FlyteRemote:
         """Return a client of this server, over real gRPC.
@@ -243,7 +179,7 @@ class DevServer:
         from flyte_remote_async.remote import FlyteRemote
 
         # What a stand-in writes lies on this machine.
-        usual: dict[str, Any] = {"insecure": True, "project": _PROJECT, "domain": "development"}
+        usual: dict[str, Any] = {"insecure": True, "project": PROJECT, "domain": "development"}
         usual["storage"] = StorageConfig(local=True)
         with contextlib.suppress(MissingExtraError):
             usual["console_endpoint"] = f"http://{self.http_endpoint}"
@@ -255,7 +191,7 @@ class DevServer:
         Args:
             entity: The name of the task, such as ``"samples.add"``, or something that has it.
         """
-        return self._stand_ins.task(entity)
+        return self._options.stand_ins.task(entity)
 
     def stand_in(self, entity: str | Named, function: Callable[..., Any]) -> None:
         """Register a function, sync or async, as the stand-in of a task.
@@ -267,7 +203,7 @@ class DevServer:
         Raises:
             TypeError: It cannot be called, or one of its annotations names something that cannot be found.
         """
-        self._stand_ins.add(entity, function)
+        self._options.stand_ins.add(entity, function)
 
     async def load(self, source: str | Path | Iterable[str]) -> int:
         """Take in what another control plane knew; see :func:`flyte_remote_async.devserver.store.importer.load_state`.
@@ -277,7 +213,7 @@ class DevServer:
         """
         from flyte_remote_async.devserver.store.importer import load_state  # most servers begin with nothing
 
-        return await load_state(self._opened(), source)
+        return await load_state(self._opened().store, source)
 
     async def load_objects(self, archive: str | Path) -> int:
         """Put the files of a tar archive into the bucket; their names begin with ``my-s3-bucket/``.
@@ -306,7 +242,7 @@ class DevServer:
 
     def outage(self) -> AbstractAsyncContextManager[None]:
         """Be down inside of an ``async with``: connections are reset, and new ones are refused."""
-        return self._open_faces().outage()
+        return self._opened().faces.outage()
 
     async def goaway(self, grace: float = 5.0) -> None:
         """Tell all clients to connect anew, as a server does that is replaced: with GOAWAY, and no call is lost.
@@ -314,19 +250,9 @@ class DevServer:
         Args:
             grace: Seconds that calls in flight may still take.
         """
-        await self._open_faces().goaway(grace)
+        await self._opened().faces.goaway(grace)
 
-    def _opened(self) -> Store:
-        if self._store is None:
+    def _opened(self) -> Parts:
+        if self._parts is None:
             raise ClosedError(_NOT_RUNNING)
-        return self._store
-
-    def _open_data(self) -> DataPlane:
-        if self._data is None:
-            raise ClosedError(_NOT_RUNNING)
-        return self._data
-
-    def _open_faces(self) -> Faces:
-        if self._faces is None:
-            raise ClosedError(_NOT_RUNNING)
-        return self._faces
+        return self._parts

@@ -9,22 +9,13 @@ from __future__ import annotations
 
 import functools
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 import anyio.lowlevel
 import attrs
 
-from flyte_remote_async.errors import (
-    InternalError,
-    InvalidArgumentError,
-    MalformedMessageError,
-    NotFoundError,
-    PermissionDeniedError,
-    RPCError,
-    UnimplementedError,
-    UnknownError,
-)
+from flyte_remote_async.errors import InvalidArgumentError, UnimplementedError, UnknownError
 from flyte_remote_async.executions.below import evidence_of
 from flyte_remote_async.executions.tree import has_more_than
 from flyte_remote_async.models.identifiers import (
@@ -36,12 +27,13 @@ from flyte_remote_async.models.phases import WorkflowPhase
 from flyte_remote_async.operations.calm import LARGE, STRIDE, Calm
 from flyte_remote_async.operations.drafts import Context, ExecutionDraft, NodeDraft, present
 from flyte_remote_async.operations.lag import goes_back, says_nothing_new, without_lag
+from flyte_remote_async.operations.reads import Reads
 from flyte_remote_async.operations.session import READS_AT_ONCE
 from flyte_remote_async.operations.tasks import task_group
 from flyte_remote_async.policy.sync_plan import changed_since, may_wait, needs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
 
     from anyio.abc import TaskGroup
     from flyteidl.admin import execution_pb2, node_execution_pb2
@@ -55,17 +47,6 @@ if TYPE_CHECKING:
     from flyte_remote_async.policy.sync_plan import Coverage
 
 __all__ = ["Look"]
-
-# These say something of the node; the others say that the control plane cannot be asked, which is for the caller.
-_OF_THE_NODE: Final = (
-    NotFoundError,
-    PermissionDeniedError,
-    InvalidArgumentError,
-    UnimplementedError,
-    InternalError,
-    UnknownError,
-    MalformedMessageError,
-)
 
 # So a filter is refused; flyteadmin answers UNKNOWN when its database cannot take one.
 _REFUSED: Final = (InvalidArgumentError, UnimplementedError, UnknownError)
@@ -87,12 +68,16 @@ class Look:
     _drafts: list[ExecutionDraft | NodeDraft] = attrs.field(factory=list, init=False)
     _tasks: dict[Identifier, FlyteTask | None] = attrs.field(factory=dict, init=False)
     _workflows: dict[Identifier, FlyteWorkflow | None] = attrs.field(factory=dict, init=False)
+    _reads: Reads = attrs.field(init=False)
     _calm: Calm = attrs.field(factory=Calm, init=False)
     # One level at a time: the loop gets its turn after each stride, whatever number of levels comes in at once.
     _filing: anyio.Lock = attrs.field(factory=anyio.Lock, init=False)
     # Nodes whose attempts are to be read, and how many tasks do that.
     _tried: deque[NodeDraft] = attrs.field(factory=deque, init=False)
     _readers: int = attrs.field(default=0, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._reads = Reads(self.session.reads)
 
     async def at(
         self,
@@ -138,7 +123,7 @@ class Look:
         if draft.message is None and draft.old is not None and draft.old.is_known_to_its_end:
             draft.message = draft.old.to_flyte_idl()
         if draft.message is None:
-            draft.message = await self._ask(draft.node, self.session.reader.execution, draft.id)
+            draft.message = await self._reads.of(draft.node, self.session.reader.execution, draft.id)
             if draft.message is None:
                 return
         if draft.old is not None and goes_back(draft.old.phase, WorkflowPhase(draft.message.closure.phase)):
@@ -161,12 +146,12 @@ class Look:
         rows = None
         if filters:
             try:
-                rows = await self._read(read, filters=filters)
+                rows = await self._reads.plain(read, filters=filters)
             except _REFUSED:
                 # A server that does not know the filter: the whole level then.
                 filters = ()
         if rows is None:
-            rows = await self._ask(parent or execution.node, read)
+            rows = await self._reads.of(parent or execution.node, read)
         if rows is None:
             return
         # Under a filter the server leaves out what did not move.
@@ -255,7 +240,7 @@ class Look:
         self._readers -= 1
 
     async def _read_attempts(self, group: TaskGroup, draft: NodeDraft) -> None:
-        found = await self._ask(
+        found = await self._reads.of(
             draft, self.session.reader.attempts, NodeExecutionIdentifier.from_flyte_idl(draft.message.id)
         )
         draft.attempts = None if found is None else without_lag(found, draft.old)
@@ -277,7 +262,7 @@ class Look:
             group.start_soon(self._read_signals, execution)
 
     async def _read_signals(self, draft: ExecutionDraft) -> None:
-        found = await self._try(self.session.reader.signals, draft.id)
+        found = await self._reads.may_fail(self.session.reader.signals, draft.id)
         # Where they cannot be had now, those of before still stand.
         before = (draft.old.signals if draft.old else None) or ()
         draft.signals = found if found is not None else [signal.to_flyte_idl() for signal in before]
@@ -285,38 +270,15 @@ class Look:
     async def _read_task(self, id: Identifier) -> None:
         if id not in self._tasks:
             self._tasks[id] = None
-            self._tasks[id] = await self._try(self.session.definitions.task, id)
+            self._tasks[id] = await self._reads.may_fail(self.session.definitions.task, id)
 
     async def _read_workflow(self, id: Identifier) -> None:
         if id not in self._workflows:
             self._workflows[id] = None
-            self._workflows[id] = await self._try(self.session.definitions.workflow, id)
+            self._workflows[id] = await self._reads.may_fail(self.session.definitions.workflow, id)
 
     async def _read_execution_data(self, draft: ExecutionDraft) -> None:
-        draft.data = await self._try(self.session.data.of_execution, present(draft.message))
+        draft.data = await self._reads.may_fail(self.session.data.of_execution, present(draft.message))
 
     async def _read_node_data(self, draft: NodeDraft) -> None:
-        draft.data = await self._try(self.session.data.of_node, draft.message, draft.task_id)
-
-    # --- asking -------------------------------------------------------------------------------------------------
-
-    async def _read(self, read: Callable[..., Awaitable[Any]], *args: Any, **named: Any) -> Any:
-        async with self.session.reads:
-            return await read(*args, **named)
-
-    async def _ask(self, node: NodeDraft | None, read: Callable[..., Awaitable[Any]], *args: Any, **named: Any) -> Any:
-        """Return what a read gives; None, with the problem noted on the node, when the node is what is wrong."""
-        try:
-            return await self._read(read, *args, **named)
-        except _OF_THE_NODE as error:
-            if node is None:
-                raise
-            node.problem = str(error)
-            return None
-
-    async def _try(self, read: Callable[..., Awaitable[Any]], *args: Any) -> Any:
-        """Return what a read gives that the tree can do without; None when it cannot be had now."""
-        try:
-            return await self._read(read, *args)
-        except (RPCError, MalformedMessageError):
-            return None
+        draft.data = await self._reads.may_fail(self.session.data.of_node, draft.message, draft.task_id)

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flyte_remote_async.config import Config
+    from flyte_remote_async.executions.binding import Remote
     from flyte_remote_async.literals import Context, Types
     from flyte_remote_async.literals.access import Objects, Work
     from flyte_remote_async.operations.data import DataReader
     from flyte_remote_async.operations.definitions import Definitions
     from flyte_remote_async.operations.fetch import Fetcher
+    from flyte_remote_async.operations.hub.endings import Endings
     from flyte_remote_async.operations.hub.hub import Hub
     from flyte_remote_async.operations.launch import Launcher
     from flyte_remote_async.operations.supervisor import Supervisor
@@ -66,6 +68,7 @@ class Session:
         self._types = types
         # By the identity that calls are made under: one user's token never asks for another. A remote has one so far.
         self._hubs: dict[None, Hub] = {}
+        self._endings: Endings | None = None
 
     @property
     def hub(self) -> Hub:
@@ -80,6 +83,18 @@ class Session:
     def hubs(self) -> tuple[Hub, ...]:
         """The hubs that there are."""
         return tuple(self._hubs.values())
+
+    def endings(self, remote: Remote) -> Endings:
+        """Return the reads of what has ended, which those who wait share.
+
+        Args:
+            remote: What the snapshots are bound to.
+        """
+        if self._endings is None:
+            from flyte_remote_async.operations.hub.endings import Endings
+
+            self._endings = Endings(self, remote)
+        return self._endings
 
     @functools.cached_property
     def supervisor(self) -> Supervisor:

@@ -103,8 +103,7 @@ async def test_logs_are_read_inline(dev: DevServer, open_page: Opening) -> None:
 
 
 async def test_a_log_grows_while_its_attempt_runs(dev: DevServer, open_page: Opening) -> None:
-    assert dev._data is not None
-    log = dev._data.logs.begin("flytesnacks/development/x/n0/0")
+    log = dev._opened().data.logs.begin("flytesnacks/development/x/n0/0")
     log.write(b"one\n")
     url = f"http://{dev.http_endpoint}/logs/flytesnacks/development/x/n0/0"
     await dev.load(build_execution("x", "RUNNING", nodes=[build_node("n0", "RUNNING", logs=[url])]))

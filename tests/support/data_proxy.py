@@ -79,7 +79,7 @@ class Backend:
 async def backend() -> AsyncIterator[Backend]:
     """Start a control plane with an object store."""
     async with object_server() as store, DevServer() as server:
-        handlers: dict[str, Any] = dict(server._registry.handlers())
+        handlers: dict[str, Any] = dict(server._options.registry.handlers())
         made = Backend(server, store, Ledger(), handlers)
         handlers[CREATE_DOWNLOAD_LOCATION.path] = made.sign
         handlers[CREATE_UPLOAD_LOCATION.path] = made.locate

@@ -20,9 +20,10 @@ from flyte_remote_async.devserver.engine.graph import Program
 from flyte_remote_async.devserver.engine.kinds import KINDS
 from flyte_remote_async.devserver.engine.launching import effective_inputs, single_task_workflow
 from flyte_remote_async.devserver.engine.leftovers import Leftovers
+from flyte_remote_async.devserver.engine.levels import Level
 from flyte_remote_async.devserver.engine.platform import Platform
 from flyte_remote_async.devserver.engine.recorder import Recorder
-from flyte_remote_async.devserver.engine.run import Level, Run
+from flyte_remote_async.devserver.engine.run import Run
 from flyte_remote_async.devserver.engine.settings import Settings
 from flyte_remote_async.devserver.runners.outcome import WORKFLOW_ABORTED, Outcome, system_failure
 from flyte_remote_async.errors import ClosedError, ResourceExhaustedError

@@ -202,6 +202,7 @@ class Recorder:
             together.put_attempt_data(attempt.message.id, inputs=inputs)
             if node.number == 0:
                 node.run(self._clock.now())
+                node.promise_deck(task)
                 together.put_node(node.message, node.place.parent_id)
         return attempt
 

@@ -117,6 +117,11 @@ class NodeRecord:
         closure.started_at.FromDatetime(now)
         closure.updated_at.FromDatetime(now)
 
+    def promise_deck(self, task: tasks_pb2.TaskTemplate) -> None:
+        """Note where its first attempt leaves its deck, if its task makes one: it may be read while it runs."""
+        if task.metadata.generates_deck.value:
+            self.message.closure.deck_uri = self.place.deck_uri()
+
     def run_dynamic(self, now: dt.datetime, spec_uri: str) -> None:
         """Note that its task has ended, and that the workflow runs that the task asked for.
 
@@ -157,7 +162,8 @@ class NodeRecord:
             closure.output_uri = self.place.outputs_uri(self.number)
         if self.attempt is not None and self.attempt.has_ended and not self.message.metadata.is_dynamic:
             closure.task_node_metadata.checkpoint_uri = self.attempt.checkpoint_uri
-        closure.deck_uri = outcome.deck_uri or closure.deck_uri
+        if self.attempt is not None:
+            closure.deck_uri = outcome.deck_uri
         usual = _NODE.SUCCEEDED if outcome.error is None else _NODE.FAILED
         self._stop(now, usual if outcome.phase is None else outcome.phase)
 
@@ -168,6 +174,7 @@ class NodeRecord:
     def abort(self, now: dt.datetime, reason: str) -> None:
         """Note that it was aborted."""
         self.message.closure.error.CopyFrom(aborted_node(reason))
+        self.message.closure.deck_uri = ""
         self._stop(now, _NODE.ABORTED)
 
     def _stop(self, now: dt.datetime, phase: execution_pb2.NodeExecution.Phase) -> None:

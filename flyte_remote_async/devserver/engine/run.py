@@ -1,27 +1,23 @@
-"""Carries out one execution: level by level, node by node. What a node does is in :mod:`kinds`."""
+"""Carries out one execution, level by level; its nodes are carried out in :mod:`nodes`."""
 
 from __future__ import annotations
 
 import copy
 import math
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
-import attrs
 
 from flyte_remote_async.devserver.engine import bindings
-from flyte_remote_async.devserver.engine.conditions import BranchError
 from flyte_remote_async.devserver.engine.graph import END_NODE, START_NODE
+from flyte_remote_async.devserver.engine.levels import Level
+from flyte_remote_async.devserver.engine.nodes import NodeRun, unresolved
 from flyte_remote_async.devserver.engine.progress import Progress
 from flyte_remote_async.devserver.engine.shares import Share
-from flyte_remote_async.devserver.engine.shortcuts import cached_outcome, recovered_outcome
-from flyte_remote_async.devserver.engine.tries import Tries, allowed_attempts, time_limit
-from flyte_remote_async.devserver.naming import Place
 from flyte_remote_async.devserver.runners.outcome import TIMED_OUT, Outcome, system_failure, user_failure
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Mapping, Sequence
 
     from anyio.streams.memory import MemoryObjectSendStream
@@ -29,48 +25,14 @@ if TYPE_CHECKING:
     from flyteidl.core import execution_pb2 as core_execution_pb2
     from flyteidl.core import literals_pb2, tasks_pb2, workflow_pb2
 
-    from flyte_remote_async.devserver.engine.graph import Graph, Program
     from flyte_remote_async.devserver.engine.platform import Platform
     from flyte_remote_async.devserver.engine.recorder import Recorder
     from flyte_remote_async.devserver.engine.records import NodeRecord
     from flyte_remote_async.devserver.engine.settings import Settings
+    from flyte_remote_async.devserver.naming import Place
     from flyte_remote_async.devserver.runners import TaskRunner
 
-__all__ = ["Kind", "Level", "Run"]
-
-_AUTO_ABORT: Final = "Some node execution failed, auto-abort."
-_NODE_FAILING: Final = "node failing"
-_NODE_TIMED_OUT: Final = "node timed out"
-
-
-@attrs.frozen
-class Level:
-    """One workflow that runs: the execution's own, or one in a node of it.
-
-    Attributes:
-        program: Where its tasks and subworkflows are.
-        graph: Its nodes.
-        parent: The node that it is inside of; None at the top.
-        attempt: The try of that node that it belongs to.
-        abort_reason: Why its nodes that still run are aborted when it has failed, in Flyte's words.
-        outputs: What its nodes gave, by id; grows while it runs.
-    """
-
-    program: Program
-    graph: Graph
-    parent: Place | None = None
-    attempt: int = 0
-    abort_reason: str = _AUTO_ABORT
-    outputs: dict[str, literals_pb2.LiteralMap] = attrs.field(factory=dict)
-
-    def place(self, root: str, spec_id: str) -> Place:
-        """Return where one of its nodes stands.
-
-        Args:
-            root: The folder of the execution.
-            spec_id: The id of the node in the workflow.
-        """
-        return self.parent.inside(spec_id, self.attempt) if self.parent else Place.at_top(root, spec_id)
+__all__ = ["Kind", "Run"]
 
 
 Kind: TypeAlias = Callable[
@@ -95,6 +57,7 @@ class Run:
         recorder: Where to write what happens.
         platform: What it shares with the other executions of the engine.
         clock: What instants and sleeps are taken from.
+        kinds: For each target of a node, what carries it out.
         parallelism: What ``max_parallelism`` leaves to be taken; None without a bound.
     """
 
@@ -111,7 +74,7 @@ class Run:
         self.recorder = recorder
         self.platform = platform
         self.clock = platform.clock
-        self._kinds = kinds
+        self.kinds = kinds
         most = settings.max_parallelism
         self.parallelism = anyio.Semaphore(most) if most else None
 
@@ -145,7 +108,7 @@ class Run:
         try:
             outputs = bindings.resolve(level.graph.outputs, level.outputs)
         except bindings.BindingError as error:
-            outcome = _unresolved(END_NODE, error)
+            outcome = unresolved(END_NODE, error)
             end = self.recorder.new_node(level.place(root, END_NODE), level.graph.end_node)
             await self.recorder.end_node(end, outcome)
             return await self._fail_level(level, outcome)
@@ -216,95 +179,4 @@ class Run:
             error: For a failure node: what it is run for.
         """
         async with Share(self.parallelism, node) as share:
-            record = self.recorder.new_node(place, node)
-            record.release = share.release
-            record.raw_output_base = self.settings.raw_output_prefix
-            outcome = await self._run_record(level, node, record, error)
-            await self.recorder.end_node(record, outcome)
-            # What a timeout left behind: propeller tells the node first, and then what is inside of it.
-            await self._abort_rest(record, _NODE_TIMED_OUT if outcome.phase == TIMED_OUT else _NODE_FAILING)
-            return outcome
-
-    async def _run_record(
-        self,
-        level: Level,
-        node: workflow_pb2.Node,
-        record: NodeRecord,
-        error: core_execution_pb2.ExecutionError | None,
-    ) -> Outcome:
-        """Run a node, unless its outputs are known already."""
-        outcome = await recovered_outcome(self, record)
-        if outcome is not None:
-            return outcome
-        try:
-            inputs = bindings.resolve(node.inputs, level.outputs)
-        except bindings.BindingError as refused:
-            return _unresolved(node.id, refused)
-        if error is not None:
-            bindings.tell_error(inputs, node.id, error)
-        outcome = await cached_outcome(self, level, node, record, inputs)
-        if outcome is not None:
-            return outcome
-        await self.recorder.queue(record, inputs)
-        return await self._run_tries(level, node, record, inputs)
-
-    async def _run_tries(
-        self, level: Level, node: workflow_pb2.Node, record: NodeRecord, inputs: literals_pb2.LiteralMap
-    ) -> Outcome:
-        task = level.program.task(node.task_node.reference_id) if node.HasField("task_node") else None
-        interruptible = self.settings.interruptible
-        if node.metadata.HasField("interruptible"):
-            interruptible = node.metadata.interruptible
-        tries = Tries(allowed_attempts(node, task))
-        queued_at = self.clock.now()
-        while True:
-            record.number = tries.number
-            record.interruptible = interruptible and tries.may_be_interrupted
-            outcome = await self._try_in_time(level, node, record, inputs, queued_at)
-            if not outcome.recoverable:
-                return outcome
-            following = tries.after(outcome)
-            if following is None:
-                return tries.exhausted(outcome)
-            await self._abort_rest(record, outcome.error.message if outcome.error else "")
-            tries = following
-
-    async def _try_in_time(
-        self,
-        level: Level,
-        node: workflow_pb2.Node,
-        record: NodeRecord,
-        inputs: literals_pb2.LiteralMap,
-        queued_at: dt.datetime,
-    ) -> Outcome:
-        limit = time_limit(node, queued_at, self.clock.now())
-        if limit is None:
-            return await self._try(level, node, record, inputs)
-        with self.clock.move_on_at(limit.at) as scope:
-            outcome = await self._try(level, node, record, inputs)
-        return limit.outcome if scope.cancelled_caught else outcome
-
-    async def _try(
-        self, level: Level, node: workflow_pb2.Node, record: NodeRecord, inputs: literals_pb2.LiteralMap
-    ) -> Outcome:
-        target = node.WhichOneof("target")
-        kind = self._kinds.get(target)
-        if kind is None:
-            named = target or "node without target"
-            return system_failure("UnsupportedNode", f"the devserver's engine does not run a {named}")
-        try:
-            return await kind(self, level, node, record, inputs)
-        except BranchError as error:
-            return user_failure(error.code, str(error))
-
-    async def _abort_rest(self, record: NodeRecord, reason: str) -> None:
-        """Abort what a node has left running: its attempt, and what is inside of it."""
-        if record.on_abort is not None:
-            await record.on_abort(reason)
-        await self.recorder.abort_attempt(record)
-        await self.recorder.abort_inside(record.place.node_id, reason)
-
-
-def _unresolved(node_id: str, error: bindings.BindingError) -> Outcome:
-    message = f"failed at Node[{node_id}]. BindingResolutionError: {error}"
-    return system_failure("BindingResolutionFailure", message)
+            return await NodeRun(self, level, node, place, share).carry_out(error)

@@ -61,10 +61,11 @@ class Tries:
         cause = failure.error or execution_pb2.ExecutionError()
         made, allowed = self._count(failure)
         kind = execution_pb2.ExecutionError.ErrorKind.Name(cause.kind)
-        return user_failure(
+        outcome = user_failure(
             f"RetriesExhausted|{cause.code}",
             f"[{made}/{allowed}] currentAttempt done. Last Error: {kind}::{cause.message}",
         )
+        return attrs.evolve(outcome, deck_uri=failure.deck_uri)
 
     @property
     def may_be_interrupted(self) -> bool:

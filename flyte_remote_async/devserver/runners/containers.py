@@ -20,7 +20,7 @@ from google.protobuf.json_format import MessageToDict
 from flyte_remote_async.devserver.objects import key_of
 from flyte_remote_async.devserver.runners.outcome import user_failure
 from flyte_remote_async.devserver.runners.processes import run_process
-from flyte_remote_async.devserver.runners.results import exited, left_behind
+from flyte_remote_async.devserver.runners.results import exited, left_behind, with_deck
 from flyte_remote_async.devserver.runners.templates import TemplateError, rendered, unique_key
 from flyte_remote_async.errors import StorageError
 
@@ -122,9 +122,9 @@ class ContainerRunner:
         finally:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(_remove, folder)
-        if status != 0:
-            return exited(call.generated_name, status, text())
-        return await left_behind(self._data.objects, call)
+        objects = self._data.objects
+        outcome = exited(call.generated_name, status, text()) if status else await left_behind(objects, call)
+        return await with_deck(objects, call, outcome)
 
     async def _prepare(self, call: TaskCall, command: Sequence[str]) -> None:
         """Put the inputs, and the task where it is asked for, to where the command reads them."""

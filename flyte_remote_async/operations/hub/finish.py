@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-import copy
 import math
-import random
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-import anyio
 import attrs
 from flyteidl.admin import execution_pb2
 
-from flyte_remote_async.errors import DeadlineExceededError, NotFoundError, RPCError, UnavailableError, WaitTimeoutError
+from flyte_remote_async.errors import WaitTimeoutError
 from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
 from flyte_remote_async.models.message import parse
 from flyte_remote_async.operations.hub.asks import seconds
-from flyte_remote_async.operations.look import Look
-from flyte_remote_async.policy.backoff import Backoff
+from flyte_remote_async.operations.hub.endings import WANTED, own_copy
 from flyte_remote_async.policy.hub.schedule import GRACE
 from flyte_remote_async.policy.hub.values import Ended, Failed, Moved, Ticket
-from flyte_remote_async.policy.retry import is_passing
-from flyte_remote_async.policy.sync_plan import Coverage
 
 if TYPE_CHECKING:
     from flyte_remote_async.executions.binding import Remote
     from flyte_remote_async.operations.session import Session
     from flyte_remote_async.policy.hub.values import Outcome, Row
-    from flyte_remote_async.policy.sync_plan import Coverage as Wanted
 
 __all__ = ["Terms", "snapshot_of", "ticket_for"]
-
-# The nodes of an execution that has ended cannot be read when a server that is there failed so many times, each with
-# its retries. A server that is away comes back.
-_UNFINISHED_LOOKS: Final = 3
-_AWAY: Final = (UnavailableError, DeadlineExceededError)
 
 
 def ticket_for(
@@ -127,61 +115,33 @@ class Terms:
             case Ended(row=row) | Moved(row=row):
                 return None if row is None else snapshot_of(row, before, self.remote)
             case Failed(error=error):
-                # Each waiter gets one of his own: an error keeps the way that it was raised on.
-                own = copy.copy(error)
-                own.__cause__ = error.__cause__
-                raise own
+                raise own_copy(error)
             case _:
                 raise self._timed_out(news, before)
 
-    async def finish(self, ended: FlyteWorkflowExecution, before: FlyteWorkflowExecution) -> FlyteWorkflowExecution:
+    async def finish(
+        self, ended: FlyteWorkflowExecution, before: FlyteWorkflowExecution, news: Outcome | None = None
+    ) -> FlyteWorkflowExecution:
         """Return what the waiter gets, for an execution that need not be looked at any more.
 
         Args:
             ended: Its snapshot.
             before: The snapshot that the waiter had; what is settled in it is taken over.
+            news: What he was told; None for one who knew the end before.
 
         Raises:
             WaitTimeoutError: The nodes could not be read in time.
             RPCError: The nodes cannot be read.
         """
-        wanted = Coverage()
-        if not self.sync_nodes or ended.covers(wanted):
+        if not self.sync_nodes or ended.covers(WANTED):
             return ended
-        pause = Backoff(initial=0.2, factor=1.2, longest=30.0).first()
-        failures, last_error = 0, None
-        verb = "has ended as" if ended.is_done else "is"
-        while True:
-            left = math.inf if self.deadline is None else self.deadline - self.session.hub.now
-            try:
-                with anyio.move_on_after(max(left, GRACE)):
-                    return await self._read_nodes(ended, before, wanted)
-                raise self._without_nodes(ended, last_error)
-            except RPCError as error:
-                failures += not isinstance(error, _AWAY)
-                if failures >= _UNFINISHED_LOOKS:
-                    error.add_note(
-                        f"{ended.description} {verb} {ended.phase.name}, and its nodes cannot be read; "
-                        "wait(sync_nodes=False) returns it without them"
-                    )
-                    raise
-                if not isinstance(error, NotFoundError) and not is_passing(error):
-                    raise
-                last_error = error
-            left = math.inf if self.deadline is None else self.deadline - self.session.hub.now
-            if left <= 0:
-                raise self._without_nodes(ended, last_error)
-            length = min(left, self.interval or pause.length(random.random))
-            with anyio.move_on_after(length):
-                await self.session.closing.wait()
-            pause = pause.next(moved=False)
-
-    async def _read_nodes(
-        self, ended: FlyteWorkflowExecution, before: FlyteWorkflowExecution, wanted: Wanted
-    ) -> FlyteWorkflowExecution:
-        return await Look(self.session, self.remote, wanted).at(
-            before, ended.to_flyte_idl(), is_cut=ended.error_truncated
-        )
+        left = math.inf if self.deadline is None else self.deadline - self.session.hub.now
+        row = news.row if isinstance(news, (Ended, Moved)) else None
+        ending = self.session.endings(self.remote).of(ended, before, row=row, interval=self.interval)
+        found = await ending.result(max(left, GRACE))
+        if found is None:
+            raise self._without_nodes(ended, ending.last_error)
+        return found
 
     def _timed_out(self, news: Any, before: FlyteWorkflowExecution) -> WaitTimeoutError:
         execution = before

@@ -105,6 +105,6 @@ async def _finished(
 ) -> FlyteWorkflowExecution | FlyteRemoteError:
     try:
         ended = before if news is None else terms.result(news, before)
-        return before if ended is None else await terms.finish(ended, before)
+        return before if ended is None else await terms.finish(ended, before, news)
     except FlyteRemoteError as error:
         return error

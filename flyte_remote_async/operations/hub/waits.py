@@ -72,9 +72,10 @@ async def wait(
     try:
         hub.join(ticket, inbox)
         while True:
-            found = terms.result(await inbox.get(), execution)
+            news = await inbox.get()
+            found = terms.result(news, execution)
             if found is not None and (found.is_done or (condition is not None and condition(found))):
                 break
     finally:
         hub.leave(ticket)
-    return await terms.finish(found, execution)
+    return await terms.finish(found, execution, news)

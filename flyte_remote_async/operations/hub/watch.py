@@ -116,7 +116,7 @@ class _Looks:
             # The row did not move: what it says still holds.
             message = before.to_flyte_idl()
         if isinstance(news, Ended) and found is not None:
-            return await terms.finish(found, before)
+            return await terms.finish(found, before, news)
         try:
             now = await Look(terms.session, terms.remote, _WANTED).at(before, message)
         except RPCError as error:

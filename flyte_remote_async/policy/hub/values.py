@@ -52,7 +52,8 @@ class Kind(enum.IntEnum):
     """Many as they are, to see whether they exist."""
 
 
-class Row(NamedTuple):
+@attrs.frozen(eq=False)
+class Row:
     """An execution as an answer shows it.
 
     Attributes:

@@ -166,6 +166,21 @@ async def test_a_deck_is_found(runner: ContainerRunner) -> None:
     assert outcome.deck_uri == "s3://my-s3-bucket/metadata/propeller/p-d-e/n0/data/0/deck.html"
 
 
+@pytest.mark.parametrize("status", [0, 3])
+@pytest.mark.parametrize("left", ["deck.html", "other.html"])
+@pytest.mark.parametrize("makes_one", [None, False, True])
+async def test_a_deck_is_one_of_a_task_that_makes_one(
+    runner: ContainerRunner, *, makes_one: bool | None, left: str, status: int
+) -> None:
+    asked = writing({left: b"<p>"}, then=f"sys.exit({status})")
+    if makes_one is not None:
+        asked.task.metadata.generates_deck.value = makes_one
+    outcome = await runner.run(asked)
+    assert (outcome.error is None) == (status == 0)
+    has_one = left == "deck.html" and (status == 0 if makes_one is None else makes_one)
+    assert bool(outcome.deck_uri) == has_one
+
+
 async def test_a_dynamic_workflow_is_read(runner: ContainerRunner) -> None:
     spec = dynamic_job_pb2.DynamicJobSpec(min_successes=2)
     outcome = await runner.run(declaring(writing({"futures.pb": spec.SerializeToString()})))

@@ -24,13 +24,15 @@ PLACE = {"project": "flytesnacks", "domain": "development"}
 OUTPUTS = literals_pb2.LiteralMap(literals={"o0": literals_pb2.Literal(scalar={"primitive": {"integer": 5}})})
 
 
-async def launched(ask: Asking, code: str, *arguments: str, retries: int = 0) -> Any:
+async def launched(ask: Asking, code: str, *arguments: str, retries: int = 0, deck: bool | None = None) -> Any:
     """Register a task that runs Python code, start it, and return the name of its execution."""
     identity = identifier_pb2.Identifier(resource_type=identifier_pb2.TASK, **PLACE, name="t", version="v")
     task = tasks_pb2.TaskTemplate(id=identity, type="python-task")
     task.metadata.runtime.type = tasks_pb2.RuntimeMetadata.FLYTE_SDK
     task.metadata.runtime.version = "1"
     task.metadata.retries.retries = retries
+    if deck is not None:
+        task.metadata.generates_deck.value = deck
     task.interface.inputs.SetInParent()
     task.interface.outputs.variables["o0"].type.simple = types_pb2.INTEGER
     task.container.image = "image"
@@ -80,6 +82,38 @@ async def test_outputs_decks_and_logs_are_where_flyte_has_them(caplog: pytest.Lo
                 await ask("CreateDownloadLink", artifact_type=1, node_execution_id=node)
 
 
+async def test_a_deck_can_be_read_while_its_task_runs() -> None:
+    async with DevServer(run_containers=True) as dev, httpx.AsyncClient() as http:
+        ask = Asking(dev.transport())
+        code = WRITE + "print('up', flush=True)\nimport time; time.sleep(300)"
+        run = await launched(ask, code, "{{.outputPrefix}}", "deck.html", b"<p>early".hex(), deck=True)
+        node = identifier_pb2.NodeExecutionIdentifier(node_id="t", execution_id=run)
+
+        async def is_up() -> bool:
+            logs = [log for attempt in await attempts(ask, run) for log in attempt.closure.logs]
+            return bool(logs) and (await http.get(logs[0].uri)).text == "up\n"
+
+        await eventually_so(is_up)
+        link = await ask("CreateDownloadLink", artifact_type=1, node_execution_id=node)
+        assert (await http.get(link.pre_signed_urls.signed_url[0])).text == "<p>early"
+        await ask("TerminateExecution", id=run, cause="enough")
+        await ended(ask, run)
+        assert not (await ask("GetNodeExecution", id=node)).closure.deck_uri
+
+
+@pytest.mark.parametrize(("deck", "has_one"), [(True, True), (False, False), (None, False)])
+async def test_a_failed_node_has_the_deck_that_its_task_says_it_makes(*, deck: bool | None, has_one: bool) -> None:
+    async with DevServer(run_containers=True) as dev:
+        ask = Asking(dev.transport())
+        code = WRITE + "sys.exit(1)"
+        run = await launched(ask, code, "{{.outputPrefix}}", "deck.html", b"<p>late".hex(), deck=deck)
+        assert (await ended(ask, run)).closure.phase == PHASE.FAILED
+        node = await ask("GetNodeExecution", id={"node_id": "t", "execution_id": run})
+        assert node.closure.error.code == "RetriesExhausted|Interrupted"
+        last = "metadata/propeller/flytesnacks-development-e1/t/data/3/deck.html"
+        assert node.closure.deck_uri == (f"s3://my-s3-bucket/{last}" if has_one else "")
+
+
 async def test_an_aborted_execution_ends_its_process() -> None:
     async with DevServer(run_containers=True) as dev, httpx.AsyncClient() as http:
         ask = Asking(dev.transport())
@@ -92,7 +126,7 @@ async def test_an_aborted_execution_ends_its_process() -> None:
         await eventually_so(is_up)
         await ask("TerminateExecution", id=run, cause="enough")
         assert (await ended(ask, run)).closure.phase == PHASE.ABORTED
-        assert not dev._open_data().logs._live
+        assert not dev._opened().data.logs._live
 
 
 async def test_a_server_that_is_closed_ends_its_processes() -> None:
@@ -104,7 +138,7 @@ async def test_a_server_that_is_closed_ends_its_processes() -> None:
             return bool(await attempts(ask, run))
 
         await eventually_so(has_begun)
-        logs = dev._open_data().logs
+        logs = dev._opened().data.logs
     assert not logs._live
 
 

@@ -93,7 +93,7 @@ class Stage:
 async def stage() -> AsyncIterator[Stage]:
     ledger = Ledger()
     async with DevServer() as server, objects() as served:
-        handlers: dict[str, Any] = dict(server._registry.handlers())
+        handlers: dict[str, Any] = dict(server._options.registry.handlers())
         channel = lambda: InProcessTransport(handlers)  # noqa: E731 - a channel for each attempt
         async with remote_over(channel, ledger, max_attempts=1, max_message_bytes=10_000) as remote:
             made = Stage(Film(server.store), remote, ledger, served)

@@ -400,7 +400,7 @@ async def test_a_server_that_restarts_in_the_middle_of_a_thousand_waits() -> Non
                     together.put_execution(execution_at(name, phase))
 
         await put("RUNNING")
-        serving = Serving(server._registry.handlers())
+        serving = Serving(server._options.registry.handlers())
         port = await serving.start()
         config = Config.for_endpoint(
             f"127.0.0.1:{port}", insecure=True, project="flytesnacks", domain="development", max_attempts=2
@@ -414,7 +414,7 @@ async def test_a_server_that_restarts_in_the_middle_of_a_thousand_waits() -> Non
             assert all(isinstance(state.last_error, RPCError) for state in remote.waits)
             assert not any(wait.done() for wait in waits)
             await put("SUCCEEDED")
-            again = Serving(server._registry.handlers())
+            again = Serving(server._options.registry.handlers())
             await again.start(port=port)
             ended = await asyncio.gather(*waits)
             assert all(one.is_successful for one in ended)
@@ -482,7 +482,7 @@ async def test_phases_that_go_back_are_not_believed(crowd: Crowd) -> None:
 async def test_a_server_that_answers_slowly(crowd: Crowd) -> None:
     names = names_of(50)
     await crowd.put(names)
-    handlers: dict[str, Any] = dict(crowd.server._registry.handlers())
+    handlers: dict[str, Any] = dict(crowd.server._options.registry.handlers())
     quick = handlers[LIST_EXECUTIONS.path]
     asked = 0
 

@@ -64,7 +64,7 @@ class Stage:
 @asynccontextmanager
 async def open_stage() -> AsyncIterator[Stage]:
     async with DevServer() as server:
-        usual: dict[str, Any] = dict(server._registry.handlers())
+        usual: dict[str, Any] = dict(server._options.registry.handlers())
         handlers = dict(usual)
 
         def held(path: str) -> Any:

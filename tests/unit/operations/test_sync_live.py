@@ -297,7 +297,7 @@ async def test_inputs_and_outputs_are_read_along_at_one_time_and_no_more_than_th
         for number in range(100):
             await stage.film.node(f"n{number}", "SUCCEEDED", output_uri=f"s3://bucket/n{number}/outputs.pb")
             await stage.film.attempt(f"n{number}", "SUCCEEDED")
-        handlers: dict[str, Any] = dict(stage.server._registry.handlers())
+        handlers: dict[str, Any] = dict(stage.server._options.registry.handlers())
         answer = handlers[GET_NODE_EXECUTION_DATA.path]
         at_once: list[int] = []
         running = 0

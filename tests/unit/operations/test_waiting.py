@@ -159,7 +159,7 @@ async def test_nodes_that_cannot_be_read_in_time_are_told_apart(stage: Stage) ->
 
 async def test_the_nodes_are_read_within_the_time_too(stage: Stage) -> None:
     await stage.film.execution("SUCCEEDED")
-    handlers: dict[str, Any] = dict(stage.server._registry.handlers())
+    handlers: dict[str, Any] = dict(stage.server._options.registry.handlers())
     path = LIST_NODE_EXECUTIONS.path
 
     async def never(_request: bytes, _metadata: Metadata) -> bytes:
@@ -211,7 +211,7 @@ async def test_an_async_predicate_is_refused(stage: Stage) -> None:
 
 @pytest.mark.parametrize("timeout", [0.3, 0.8])
 async def test_the_time_holds_where_nothing_is_answered(stage: Stage, timeout: float) -> None:
-    handlers: dict[str, Any] = dict(stage.server._registry.handlers())
+    handlers: dict[str, Any] = dict(stage.server._options.registry.handlers())
 
     async def never(_request: bytes, _metadata: Metadata) -> bytes:
         await asyncio.Event().wait()

@@ -7,6 +7,7 @@ import random
 import statistics
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -449,7 +450,8 @@ def test_whether_all_are_there_is_asked_ever_more_seldom() -> None:
 
 
 def row(name: str, phase: int, *, is_cut: bool = False) -> Row:
-    return Life(ends=0.0 if phase == SUCCEEDED else 9e9).row(name, 1.0, listed=is_cut)._replace(is_cut=is_cut)
+    shown = Life(ends=0.0 if phase == SUCCEEDED else 9e9).row(name, 1.0, listed=is_cut)
+    return attrs.evolve(shown, is_cut=is_cut)
 
 
 def test_a_look_that_was_under_way_is_no_last_look_of_who_came_after_it() -> None:

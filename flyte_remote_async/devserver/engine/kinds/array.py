@@ -22,7 +22,7 @@ from flyte_remote_async.devserver.engine.arrays import (
     item_template,
 )
 from flyte_remote_async.devserver.engine.graph import START_NODE
-from flyte_remote_async.devserver.engine.run import Level
+from flyte_remote_async.devserver.engine.levels import Level
 from flyte_remote_async.devserver.runners.outcome import Outcome
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from flyte_remote_async.devserver.runners.outcome import Outcome
 if TYPE_CHECKING:
     from flyteidl.core import literals_pb2, workflow_pb2
 
+    from flyte_remote_async.devserver.engine.levels import Level
     from flyte_remote_async.devserver.engine.records import NodeRecord
-    from flyte_remote_async.devserver.engine.run import Level, Run
+    from flyte_remote_async.devserver.engine.run import Run
 
 __all__ = ["run_branch"]
 

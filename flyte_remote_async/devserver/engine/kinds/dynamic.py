@@ -13,7 +13,7 @@ from flyteidl.core import compiler_pb2, identifier_pb2, literals_pb2, workflow_p
 from flyte_remote_async.devserver.compiler import CompileError, compile_task, compile_workflow, requirements
 from flyte_remote_async.devserver.engine.dynamic_specs import complete_spec
 from flyte_remote_async.devserver.engine.graph import Program
-from flyte_remote_async.devserver.engine.run import Level
+from flyte_remote_async.devserver.engine.levels import Level
 from flyte_remote_async.devserver.engine.types import strip_closure
 from flyte_remote_async.devserver.golang.prototext import prototext
 from flyte_remote_async.devserver.runners.outcome import user_failure

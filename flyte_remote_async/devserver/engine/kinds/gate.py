@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from flyteidl.admin import signal_pb2
     from flyteidl.core import workflow_pb2
 
+    from flyte_remote_async.devserver.engine.levels import Level
     from flyte_remote_async.devserver.engine.records import NodeRecord
-    from flyte_remote_async.devserver.engine.run import Level, Run
+    from flyte_remote_async.devserver.engine.run import Run
 
 __all__ = ["run_gate"]
 

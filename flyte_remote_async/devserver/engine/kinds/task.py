@@ -11,8 +11,9 @@ from flyte_remote_async.devserver.runners.stand_ins import Attempt
 if TYPE_CHECKING:
     from flyteidl.core import literals_pb2, tasks_pb2, workflow_pb2
 
+    from flyte_remote_async.devserver.engine.levels import Level
     from flyte_remote_async.devserver.engine.records import AttemptRecord, NodeRecord
-    from flyte_remote_async.devserver.engine.run import Level, Run
+    from flyte_remote_async.devserver.engine.run import Run
     from flyte_remote_async.devserver.runners.outcome import Outcome
 
 __all__ = ["run_task"]

@@ -13,8 +13,9 @@ from flyte_remote_async.devserver.engine.shortcuts import cached_outcome
 if TYPE_CHECKING:
     from flyteidl.core import literals_pb2, tasks_pb2, workflow_pb2
 
+    from flyte_remote_async.devserver.engine.levels import Level
     from flyte_remote_async.devserver.engine.records import NodeRecord
-    from flyte_remote_async.devserver.engine.run import Level, Run
+    from flyte_remote_async.devserver.engine.run import Run
     from flyte_remote_async.devserver.runners.outcome import Outcome
 
 __all__ = ["keep_outputs", "run_task_node"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from flyte_remote_async.devserver.engine.kinds.launch_plan import run_launch_plan
-from flyte_remote_async.devserver.engine.run import Level
+from flyte_remote_async.devserver.engine.levels import Level
 
 if TYPE_CHECKING:
     from flyteidl.core import literals_pb2, workflow_pb2
