@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from google.protobuf import message_factory
 from google.protobuf.descriptor import FieldDescriptor
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from google.protobuf.message import Message
 
 __all__ = ["prototext"]
@@ -17,24 +18,22 @@ def prototext(message: Message) -> str:
     """Return a message in the compact text format of Go's protobuf: ``project:"p" domain:"d"``."""
     parts = []
     for field, value in sorted(message.ListFields(), key=lambda pair: pair[0].index):
-        parts += [f"{field.name}:{_value(field, item)}" for item in _items(field, value)]
+        parts += [f"{field.name}:{item}" for item in _items(field, value)]
     return " ".join(parts)
 
 
-def _items(field: FieldDescriptor, value: Any) -> list[Any]:
-    if field.message_type is not None and field.message_type.GetOptions().map_entry:
-        entry = message_factory.GetMessageClass(field.message_type)
-        return [_entry(entry, key, value[key]) for key in sorted(value)]
-    return list(value) if hasattr(value, "extend") else [value]
+def _items(field: FieldDescriptor, value: Any) -> list[str]:
+    kind = field.message_type
+    if kind is not None and kind.GetOptions().map_entry:
+        return [_entry(kind.fields_by_name, key, value[key]) for key in sorted(value)]
+    # A ListValue of JSON is a message that can be extended.
+    if hasattr(value, "extend") and not hasattr(value, "DESCRIPTOR"):
+        return [_value(field, item) for item in value]
+    return [_value(field, value)]
 
 
-def _entry(cls: Any, key: Any, value: Any) -> Any:
-    entry = cls(key=key)
-    if hasattr(value, "CopyFrom"):
-        entry.value.CopyFrom(value)
-    else:
-        entry.value = value
-    return entry
+def _entry(fields: Mapping[str, FieldDescriptor], key: Any, value: Any) -> str:
+    return f"{{key:{_value(fields['key'], key)} value:{_value(fields['value'], value)}}}"
 
 
 def _value(field: FieldDescriptor, value: Any) -> str:

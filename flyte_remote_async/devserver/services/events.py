@@ -15,12 +15,15 @@ from flyteidl.admin import event_pb2, node_execution_pb2, task_execution_pb2
 from flyteidl.core import execution_pb2 as core_execution_pb2
 from flyteidl.core import identifier_pb2
 
+from flyte_remote_async.devserver.golang.enums import enum_name
 from flyte_remote_async.devserver.golang.prototext import prototext
 from flyte_remote_async.devserver.services.refusals import (
     TERMINAL,
     absent,
+    already_ended,
     check_attempt,
     check_node,
+    known_execution,
     missing,
     with_details,
 )
@@ -46,6 +49,7 @@ __all__ = ["EventService"]
 _Workflow = core_execution_pb2.WorkflowExecution
 _Node = core_execution_pb2.NodeExecution
 _Task = core_execution_pb2.TaskExecution
+_PRODUCER: Final = "propeller"
 _NODE_TERMINAL: Final = {_Node.SUCCEEDED, _Node.FAILED, _Node.TIMED_OUT, _Node.ABORTED, _Node.SKIPPED, _Node.RECOVERED}
 _TASK_TERMINAL: Final = {_Task.SUCCEEDED, _Task.FAILED, _Task.ABORTED}
 
@@ -72,9 +76,8 @@ class EventService:
         if not event.HasField("execution_id"):
             told = prototext(event)
             raise InvalidArgumentError(f"Workflow event handler request event doesn't have an execution id - {told}")
-        found = await self._store.get_execution(event.execution_id)
-        if found is None:
-            raise absent("execution", event.execution_id)
+        found = await known_execution(self._store, event.execution_id)
+        _check_producer(event)
 
         def change(execution: execution_pb2.Execution) -> None:
             _check_workflow_phase(execution.closure.phase, event)
@@ -104,6 +107,7 @@ class EventService:
         if await self._store.get_execution(run) is None:
             reason = absent("execution", run).details
             raise NotFoundError(f"Failed to get existing execution id: [{prototext(run)}] with err: {reason}")
+        _check_producer(event)
         node = await self._store.get_node(event.id)
         if node is None:
             node = _new_node(event)
@@ -127,8 +131,8 @@ class EventService:
             if event.HasField(told):
                 getattr(identifier, field).CopyFrom(getattr(event, told))
         check_attempt(identifier)
-        if await self._store.get_execution(identifier.node_execution_id.execution_id) is None:
-            raise absent("execution", identifier.node_execution_id.execution_id)
+        await known_execution(self._store, identifier.node_execution_id.execution_id)
+        _check_producer(event)
         attempt = await self._store.get_attempt(identifier)
         if attempt is None:
             attempt = await self._new_attempt(identifier, event)
@@ -153,13 +157,26 @@ class EventService:
         return attempt
 
 
+def _check_producer(event: Any) -> None:
+    """Refuse an event of another cluster than the execution is on; here as with one cluster, it is on none by name."""
+    if event.producer_id not in {"", _PRODUCER}:
+        reason = event_pb2.EventFailureReason()
+        reason.incompatible_cluster.cluster = event.producer_id
+        raise with_details(
+            FailedPreconditionError,
+            f"Cluster/producer from event [{event.producer_id}] does not match existing workflow execution "
+            "clusterInDB: []",
+            reason,
+        )
+
+
 def _check_workflow_phase(phase: int, event: told_pb2.WorkflowExecutionEvent) -> None:
-    now, told = _Workflow.Phase.Name(phase), _Workflow.Phase.Name(event.phase)
+    now, told = enum_name(_Workflow.Phase, phase), enum_name(_Workflow.Phase, event.phase)
     run = prototext(event.execution_id)
     if phase == event.phase != _Workflow.QUEUED:
         raise AlreadyExistsError(f"This phase {now} was already recorded for workflow execution {run}")
     if phase in TERMINAL:
-        raise _already_ended(f"Invalid phase change from {now} to {told} for workflow execution {run}", now)
+        raise already_ended(f"Invalid phase change from {now} to {told} for workflow execution {run}", now)
     if phase == _Workflow.RUNNING and event.phase == _Workflow.QUEUED:
         raise FailedPreconditionError(f"Cannot go from {now} to {told} for workflow execution {run}")
     if phase == _Workflow.ABORTING and event.phase not in TERMINAL:
@@ -167,29 +184,23 @@ def _check_workflow_phase(phase: int, event: told_pb2.WorkflowExecutionEvent) ->
 
 
 def _check_node_phase(phase: int, event: told_pb2.NodeExecutionEvent) -> None:
-    now, told = _Node.Phase.Name(phase), _Node.Phase.Name(event.phase)
+    now, told = enum_name(_Node.Phase, phase), enum_name(_Node.Phase, event.phase)
     if phase == event.phase:
         raise AlreadyExistsError(f"This phase was already recorded {now} for {prototext(event.id)}")
     if phase in _NODE_TERMINAL:
         named = "/".join(map(str, node_key(event.id).values()))
-        raise _already_ended(f"Invalid phase change from {now} to {told} for node execution {named}", told)
+        raise already_ended(f"Invalid phase change from {now} to {told} for node execution {named}", told)
 
 
 def _check_task_phase(attempt: task_execution_pb2.TaskExecution, event: told_pb2.TaskExecutionEvent) -> None:
     phase, named = attempt.closure.phase, prototext(attempt.id)
-    now, told = _Task.Phase.Name(phase), _Task.Phase.Name(event.phase)
+    now, told = enum_name(_Task.Phase, phase), enum_name(_Task.Phase, event.phase)
     if phase == event.phase and event.phase_version == 0:
         raise AlreadyExistsError(
             f"have already recorded task execution phase {told} (version: {event.phase_version}) for {named}"
         )
     if phase in _TASK_TERMINAL:
-        raise _already_ended(f"invalid phase change from {now} to {told} for task execution {named}", told)
-
-
-def _already_ended(details: str, phase: str) -> FailedPreconditionError:
-    reason = event_pb2.EventFailureReason()
-    reason.already_in_terminal_state.current_phase = phase
-    return with_details(FailedPreconditionError, details, reason)
+        raise already_ended(f"invalid phase change from {now} to {told} for task execution {named}", told)
 
 
 def _new_node(event: told_pb2.NodeExecutionEvent) -> node_execution_pb2.NodeExecution:

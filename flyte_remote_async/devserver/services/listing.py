@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from flyteidl.core import identifier_pb2
 from google.protobuf.message import Message
 
+from flyte_remote_async.devserver.golang.prototext import prototext
 from flyte_remote_async.devserver.services.refusals import check_fields, missing
 from flyte_remote_async.devserver.store import Query
 from flyte_remote_async.devserver.store.filters import COLUMNS, joins, parse_filters
@@ -15,9 +17,16 @@ from flyte_remote_async.errors import InvalidArgumentError
 if TYPE_CHECKING:
     from flyte_remote_async.devserver.store import Condition, Store
 
-__all__ = ["check_limit", "check_resource_list", "next_token", "page", "query", "sort", "trimmed"]
+__all__ = ["ENTITY_TABLES", "check_limit", "check_resource_list", "next_token", "page", "query", "sort", "trimmed"]
 
 M = TypeVar("M", bound=Message)
+
+ENTITY_TABLES: Final = {
+    identifier_pb2.TASK: "tasks",
+    identifier_pb2.WORKFLOW: "workflows",
+    identifier_pb2.LAUNCH_PLAN: "launch_plans",
+}
+"""The tables of what is registered, by the kind of its identifier."""
 
 _SHOWN_BYTES: Final = 100
 _LAST_OFFSET: Final = 2**63 - 1
@@ -41,7 +50,7 @@ def query(rpc: str, table: str, request: Any, where: tuple[Condition, ...]) -> Q
     """Return the page that a list request asks for.
 
     Args:
-        rpc: Name of the RPC, for the refusal of a token.
+        rpc: What the refusal of a token calls the RPC; nothing where it does not say.
         table: The table that is listed.
         request: The request: its limit, token, sort and, where it has them, filters.
         where: The conditions that hold besides the request's filters.
@@ -86,7 +95,7 @@ def sort(request: Any, table: str) -> tuple[str | None, bool]:
     if asked.key not in COLUMNS[table]:
         raise InvalidArgumentError(f"invalid sort key '{asked.key}'")
     if asked.direction not in (asked.DESCENDING, asked.ASCENDING):
-        raise InvalidArgumentError(f"invalid sort order specified: {asked.direction}")
+        raise InvalidArgumentError(f"invalid sort order specified: {prototext(asked)}")
     return asked.key, asked.direction == asked.DESCENDING
 
 
@@ -94,5 +103,5 @@ def _offset(rpc: str, token: str) -> int:
     if not token:
         return 0
     if not re.fullmatch(r"[+-]?[0-9]+", token) or not 0 <= int(token) <= _LAST_OFFSET:
-        raise InvalidArgumentError(f"invalid pagination token {token} for {rpc}")
+        raise InvalidArgumentError(f"invalid pagination token {token}" + (f" for {rpc}" if rpc else ""))
     return int(token)

@@ -13,6 +13,7 @@ import anyio
 import grpc.aio
 import pytest
 from flyteidl.admin import execution_pb2, node_execution_pb2
+from flyteidl.core import types_pb2
 
 from flyte_remote_async.devserver import DevServer
 from flyte_remote_async.devserver.golang.prototext import prototext
@@ -60,7 +61,7 @@ async def test_a_port_in_use_is_said_and_leaves_nothing_open(tmp_path: Path) -> 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{port}"):
-            await DevServer(port=port, state=tmp_path / "state.db").start()
+            await DevServer(port=port, http_port=0, state=tmp_path / "state.db").start()
     async with DevServer(state=tmp_path / "state.db"):
         pass
 
@@ -159,6 +160,12 @@ def test_messages_are_printed_as_go_does() -> None:
     message.spec.metadata.mode = 99  # type: ignore[assignment]
     assert prototext(message) == (
         'spec:{metadata:{mode:99}} inputs:{literals:{key:"f" value:{scalar:{primitive:{float_value:2}}}}}'
+    )
+    literal_type = types_pb2.LiteralType(simple=types_pb2.STRUCT)
+    literal_type.metadata.update({"required": ["a"], "extra": None, "": ""})
+    assert prototext(literal_type) == (
+        'simple:STRUCT metadata:{fields:{key:"" value:{string_value:""}} fields:{key:"extra" '
+        'value:{null_value:NULL_VALUE}} fields:{key:"required" value:{list_value:{values:{string_value:"a"}}}}}'
     )
 
 
