@@ -747,7 +747,7 @@ async def test_an_end_that_cannot_be_read_at_once_is_read_later(crowd: Crowd) ->
 async def test_reads_of_ends_have_a_bound_besides_that_of_all_reads(crowd: Crowd, bound: int, most: int) -> None:
     names = names_of(40)
     await crowd.put(names, "FAILED", "why " * 50)
-    handlers: dict[str, Any] = dict(crowd.server._registry.handlers())
+    handlers: dict[str, Any] = dict(crowd.server._options.registry.handlers())
     answer = handlers[GET_EXECUTION.path]
     running: list[int] = [0]
 

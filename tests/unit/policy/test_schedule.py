@@ -646,7 +646,7 @@ def test_one_end_with_an_odd_time_does_not_set_the_clock() -> None:
     (subject,) = schedule.subjects.values()
     for updated in (1000.0, 1000.0, -1e9, 1000.0, 1000.0):
         assert schedule.age(subject, 10.0) == 5010.0
-        schedule.saw_end(row("e1", SUCCEEDED)._replace(updated=updated), 0.0)
+        schedule.saw_end(attrs.evolve(row("e1", SUCCEEDED), updated=updated), 0.0)
     assert schedule.age(subject, 10.0) == 1010.0
 
 
