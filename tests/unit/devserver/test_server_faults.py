@@ -42,6 +42,7 @@ from flyte_remote_async.policy.retry import RetryPolicy
 from flyte_remote_async.transport.connect import connect, wrap
 from flyte_remote_async.transport.methods import GET_VERSION, LIST_PROJECTS, REGISTER_PROJECT
 from flyte_remote_async.transport.target import Target
+from tests.support.cancelling import cancel_at_every_step
 from tests.support.eventually import eventually
 from tests.support.remotes import recorded_server
 
@@ -252,6 +253,38 @@ async def test_a_cancelled_outage_ends() -> None:
         with anyio.move_on_after(0.01):
             await dev.restart(downtime=60)
         assert await projects(transport) == ["flytesnacks"]
+
+
+@pytest.mark.parametrize("verb", ["restart", "goaway"])
+async def test_the_server_is_there_after_a_verb_that_was_cancelled_at_any_moment(verb: str) -> None:
+    async with DevServer() as dev:
+        turns, finished = 0, False
+        while not finished:
+            task = asyncio.create_task(getattr(dev, verb)())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            finished = not task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            async with transport_to(dev, "grpcio") as transport, transport_to(dev, "in process") as inside:
+                assert await projects(transport) == await projects(inside) == ["flytesnacks"]
+            turns += 1 + turns // 4
+        assert turns > 10
+
+
+async def test_a_start_or_a_close_that_is_cancelled_at_any_moment_leaves_nothing() -> None:
+    devs: list[DevServer] = []
+
+    async def live() -> None:
+        devs.append(DevServer())
+        async with devs[-1] as dev:
+            dev.task("samples.add")(lambda a: a)
+
+    def nothing_listens() -> None:
+        with pytest.raises(ClosedError):
+            _ = devs[-1].endpoint
+
+    assert await cancel_at_every_step(live, lambda: nothing_listens() if devs else None, stretch=4) > 10
 
 
 async def test_only_connections_of_the_port_are_cut(tmp_path: Path) -> None:

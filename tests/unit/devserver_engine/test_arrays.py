@@ -9,7 +9,7 @@ import pytest
 from flyteidl.core import catalog_pb2, literals_pb2, types_pb2, workflow_pb2
 from google.protobuf import wrappers_pb2
 
-from flyte_remote_async.devserver.engine.arrays import Progress, array_size, item_inputs, item_template
+from flyte_remote_async.devserver.engine.arrays import ArrayProgress, array_size, item_inputs, item_template
 from flyte_remote_async.devserver.runners.items import item_outputs, stand_in_names
 from flyte_remote_async.devserver.runners.outcome import Outcome, user_failure
 from flyte_remote_async.devserver.runners.stand_ins import FlyteRecoverableException, current_attempt
@@ -352,14 +352,14 @@ async def test_an_array_of_launch_plans_that_fails_aborts_the_others(rig: Rig) -
 
 
 def test_a_message_that_is_too_long_says_that_there_is_more() -> None:
-    progress = Progress(1, 1)
+    progress = ArrayProgress(1, 1)
     progress.settle(0, user_failure("X", "m" * 200_000))
     assert progress.error is not None
     assert progress.error.message.endswith("... and many more.")
 
 
 def test_a_later_success_leaves_the_error() -> None:
-    progress = Progress(2, 1)
+    progress = ArrayProgress(2, 1)
     progress.settle(0, user_failure("X", "first"))
     progress.settle(1, Outcome())
     assert (progress.has_failed, progress.is_over) == (False, True)
