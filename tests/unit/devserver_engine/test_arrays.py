@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from flyteidl.core import tasks_pb2
     from flyteidl.event import event_pb2
 
+    from flyte_remote_async.devserver.clock import Clock
     from tests.support.engine_rig import Rig, Written
 
 pytestmark = pytest.mark.anyio
@@ -186,6 +187,33 @@ async def test_items_that_have_not_begun_say_nothing_when_the_array_fails(rig: R
 
     written = await run(rig, node(ITEM, 1, 2, parallelism=1))
     assert items(written) == [(0, 0, "FAILED"), (1, 0, "UNDEFINED")]
+
+
+async def test_items_that_run_when_the_array_fails_are_aborted(rig: Rig) -> None:
+    started = anyio.Event()
+
+    @rig.stand_ins.task("t.item")
+    async def item(a: int) -> int:
+        if a == 1:
+            await started.wait()
+            raise ValueError("boom")
+        started.set()
+        await anyio.sleep_forever()
+        return a
+
+    written = await run(rig, node(ITEM, 1, 2))
+    assert items(written) == [(0, 0, "FAILED"), (1, 0, "ABORTED")]
+
+
+async def test_an_array_counts_as_one_that_runs(rig: Rig, clock: Clock) -> None:
+    rig.hangs("t.item")
+    other = task("t.add", ("a", "b"))
+    work = made([node(ITEM, 1, 2), task_node("n1", other, a=1, b=1)], [ITEM, other], max_parallelism=1)
+    await rig.start(work)
+    await clock.at_rest()
+    written = await rig.read(work.execution)
+    assert written.phases() == {"start-node": "SUCCEEDED", "n0": "RUNNING"}
+    assert items(written) == [(0, 0, "RUNNING"), (1, 0, "RUNNING")]
 
 
 async def test_items_are_cached_each_for_itself(rig: Rig) -> None:
