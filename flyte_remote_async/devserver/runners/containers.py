@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
 from typing import TYPE_CHECKING, Final
 
@@ -52,7 +53,7 @@ class ContainerOptions:
     """How commands of containers are run.
 
     Attributes:
-        path: Folders that programs are looked for in before the server's own ``PATH``.
+        path: Folders that programs are looked for in before the server's own ``PATH``; last comes that of its Python.
         environment: Environment variables that every process gets, such as ``PYTHONPATH``.
         limit: How many processes run at a time, without those of eager tasks, which wait for others; 0 is one for each
             processor, and two at least.
@@ -150,7 +151,9 @@ class ContainerRunner:
 
     def _environment(self, call: TaskCall, given: Mapping[str, str], folder: str) -> dict[str, str]:
         server = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        path = os.pathsep.join((*self._options.path, os.environ.get("PATH", os.defpath)))
+        # Last, where the programs of the server's own environment are, which nobody may have activated.
+        own = os.path.dirname(sys.executable)  # noqa: PTH120 - no more than a string
+        path = os.pathsep.join((*self._options.path, os.environ.get("PATH", os.defpath), own))
         index = {} if call.index is None else {_INDEX: str(call.index), "BATCH_JOB_ARRAY_INDEX_VAR_NAME": _INDEX}
         return {
             **server,

@@ -128,6 +128,13 @@ async def test_a_program_is_looked_for_where_the_options_say(data: DataPlane, tm
     assert await log_of(data) == "ours x\n"
 
 
+async def test_programs_of_the_environment_that_the_server_runs_in_are_found(
+    runner: ContainerRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert (await runner.run(call(Path(sys.executable).name, "-c", ""))).error is None
+
+
 async def test_the_primary_container_of_a_pod_is_run(runner: ContainerRunner, data: DataPlane) -> None:
     asked = call()
     asked.task.ClearField("container")
