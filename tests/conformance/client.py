@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import secrets
 import string
 import time
@@ -16,7 +17,7 @@ from google.protobuf import json_format, message_factory
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Flyte", "Refusal", "RefusedError", "fresh", "integers"]
+__all__ = ["Flyte", "Refusal", "RefusedError", "even", "fresh", "integers"]
 
 _SERVICES: Final = {
     "AdminService": admin_pb2,
@@ -43,7 +44,7 @@ class Refusal:
 
     Attributes:
         code: Name of the gRPC status.
-        details: The server's words.
+        details: The server's words, with single spaces.
         status: The bytes of ``grpc-status-details-bin``; empty where there are none.
     """
 
@@ -164,7 +165,12 @@ class Flyte:
 
 def _refusal(error: Any) -> Refusal:
     trailing = dict(error.trailing_metadata() or ())
-    return Refusal(error.code().name, error.details(), trailing.get("grpc-status-details-bin", b""))
+    return Refusal(error.code().name, even(error.details()), trailing.get("grpc-status-details-bin", b""))
+
+
+def even(details: str) -> str:
+    """Return words with single spaces: each build of Go's protobuf draws whether it puts one or two between fields."""
+    return re.sub(" +", " ", details)
 
 
 def fresh(prefix: str = "") -> str:

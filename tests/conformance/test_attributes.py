@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conformance.client import fresh, integers
+from tests.conformance.client import fill, fresh, integers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,13 +61,34 @@ def test_attributes_of_a_domain(flyte: Flyte, project: str, kind: str) -> None:
         assert flyte("DeleteProjectDomainAttributes", **asked) == {}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "PLUGIN_OVERRIDE"])
 def test_attributes_of_a_project(flyte: Flyte, project: str, kind: str) -> None:
     attributes = {"project": project, "matching_attributes": KINDS[kind]}
     flyte("UpdateProjectAttributes", attributes=attributes)
     asked = {"project": project, "resource_type": kind}
     assert flyte("GetProjectAttributes", **asked) == {"attributes": attributes}
     assert flyte("DeleteProjectAttributes", **asked) == {}
+
+
+def test_overrides_of_plugins_need_a_domain(flyte: Flyte, project: str) -> None:
+    attributes = {"project": project, "matching_attributes": KINDS["PLUGIN_OVERRIDE"]}
+    refusal = flyte.refusal("UpdateProjectAttributes", attributes=attributes)
+    details = f"unexpected error type for: missing and/or invalid parameters: {{{project} PLUGIN_OVERRIDE}}"
+    assert (refusal.code, refusal.details) == ("INTERNAL", details)
+
+
+@pytest.mark.parametrize(("rpc", "scope"), [("Project", {}), ("Workflow", {"domain": "$domain", "workflow": "w"})])
+def test_attributes_of_no_project(flyte: Flyte, words: dict[str, str], rpc: str, scope: dict[str, str]) -> None:
+    attributes = {**fill(scope, words), "matching_attributes": KINDS["CLUSTER_ASSIGNMENT"]}
+    refusal = flyte.refusal(f"Update{rpc}Attributes", attributes=attributes)
+    assert refusal.code == "INVALID_ARGUMENT"
+    assert refusal.details.startswith("missing and/or invalid parameters: {0 0001-01-01 00:00:00 +0000 UTC ")
+    assert " CLUSTER_ASSIGNMENT " in refusal.details
+    read = flyte.refusal(f"Get{rpc}Attributes", **fill(scope, words), resource_type="CLUSTER_ASSIGNMENT")
+    assert (read.code, read.details.partition(": {")[0]) == (
+        "INTERNAL",
+        "unexpected error type for: missing and/or invalid parameters",
+    )
 
 
 def test_the_closest_attributes_are_found(flyte: Flyte, project: str) -> None:

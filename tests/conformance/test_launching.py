@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tests.conformance.client import Flyte
     from tests.conformance.entities import Registered
 
+TAGGED = 'value with matching already exists (duplicate key value violates unique constraint "execution_tags_pkey")'
 TAKEN = 'value with matching already exists (duplicate key value violates unique constraint "executions_pkey")'
 FORMAT = r"invalid name format: %s, does not match regex '^[a-z][a-z\-0-9]*$$'"
 ONE = integers(a=1)
@@ -54,6 +55,38 @@ def test_a_name_is_drawn(flyte: Flyte, wide: Registered) -> None:
     }
     assert len(names) == 2
     assert {(name[0], len(name)) for name in names} == {("a", 20)}
+
+
+def test_a_name_that_is_taken_adds_its_labels(flyte: Flyte, wide: Registered, refuses: Callable[..., None]) -> None:
+    key = fresh()
+    name = flyte.execute(wide.plan, ONE, labels={"values": {key: "one"}})
+    request = {**flyte.place, "name": name, "inputs": {"literals": ONE}}
+    again = {**request, "spec": {"launch_plan": wide.plan, "labels": {"values": {key: "two"}}}}
+    refuses("CreateExecution", again, "ALREADY_EXISTS", TAKEN)
+    filters = f"eq(execution_tag.key,{key})+eq(execution_tag.value,two)"
+    found = flyte("ListExecutions", id=flyte.place, limit=5, filters=filters)["executions"]
+    assert [each["id"]["name"] for each in found] == [name]
+    assert found[0]["spec"]["labels"] == {"values": {key: "one"}}
+    refuses("CreateExecution", again, "ALREADY_EXISTS", TAGGED)
+
+
+@pytest.mark.parametrize("labels", [{}, {"values": {"twice": ""}}])
+def test_a_tag_that_is_given_twice(
+    flyte: Flyte, wide: Registered, refuses: Callable[..., None], labels: dict[str, Any]
+) -> None:
+    name = fresh("c")
+    spec = {"launch_plan": wide.plan, "labels": labels, "tags": ["twice"] * (1 if labels else 2)}
+    request = {**flyte.place, "name": name, "spec": spec, "inputs": {"literals": ONE}}
+    refuses("CreateExecution", request, "ALREADY_EXISTS", TAGGED)
+    # The name is free all the same.
+    assert flyte.refusal("GetExecution", id=flyte.run(name)).code == "NOT_FOUND"
+
+
+def test_a_long_tag(wide: Registered, refuses: Callable[..., None]) -> None:
+    request = {**wide.flyte.place, "name": fresh("c"), "inputs": {"literals": ONE}}
+    details = "failed database operation with value too long for type character varying(255)"
+    refuses("CreateExecution", {**request, "spec": {"launch_plan": wide.plan, "tags": ["x" * 256]}}, "UNKNOWN", details)
+    wide.flyte.execute(wide.plan, ONE, tags=["x" * 255])
 
 
 def test_a_name_that_is_taken_overwrites_the_inputs(

@@ -260,7 +260,7 @@ def test_a_label_and_a_tag_are_found(flyte: Flyte, wide: Registered) -> None:
 
 def test_the_ended_ones_of_some(flyte: Flyte, finished: str, waiting: str) -> None:
     filters = (
-        f"value_in(execution_name,{finished};{waiting};nope)+value_in(state,0;1)"
+        f"value_in(execution_name,{finished};{waiting};{fresh('x')})+value_in(state,0;1)"
         "+value_in(phase,SUCCEEDED;FAILED;ABORTED;TIMED_OUT)"
     )
     assert listed(flyte, filters) == [finished]

@@ -9,6 +9,7 @@ from flyteidl.core import execution_pb2
 
 from flyte_remote_async.devserver.engine.graph import END_NODE
 from flyte_remote_async.devserver.naming import Place, root_uri
+from flyte_remote_async.devserver.runners.outcome import RECOVERED
 from flyte_remote_async.models.phases import WorkflowPhase
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ class ExecutionRecorder:
             message.closure.phase = _WORKFLOW.SUCCEEDING
 
         def end(message: admin_pb2.Execution, now: dt.datetime) -> None:
-            message.closure.outputs.uri = Place.at_top(root_uri(self._id), END_NODE).outputs_uri()
+            if outcome.phase != RECOVERED:
+                message.closure.outputs.uri = Place.at_top(root_uri(self._id), END_NODE).outputs_uri()
             _stop(message, _WORKFLOW.SUCCEEDED, now)
 
         await self._change(leave)

@@ -15,7 +15,8 @@ from flyte_remote_async.devserver.engine.levels import Level
 from flyte_remote_async.devserver.engine.nodes import NodeRun, unresolved
 from flyte_remote_async.devserver.engine.progress import Progress
 from flyte_remote_async.devserver.engine.shares import Share
-from flyte_remote_async.devserver.runners.outcome import TIMED_OUT, Outcome, system_failure, user_failure
+from flyte_remote_async.devserver.engine.shortcuts import recovered_outcome
+from flyte_remote_async.devserver.runners.outcome import RECOVERED, TIMED_OUT, Outcome, system_failure, user_failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,6 +106,8 @@ class Run:
             return await self._fail_level(level, progress.failure)
         if progress.stuck:
             return system_failure("IllegalStateError", f"nodes {', '.join(progress.stuck)} can never become ready")
+        if level.parent is None and await self._recover_end(level):
+            return Outcome(phase=RECOVERED)
         try:
             outputs = bindings.resolve(level.graph.outputs, level.outputs)
         except bindings.BindingError as error:
@@ -114,6 +117,15 @@ class Run:
             return await self._fail_level(level, outcome)
         await self.recorder.finish(level.place(root, END_NODE), outputs)
         return Outcome(outputs, writes_outputs=bool(level.graph.outputs))
+
+    async def _recover_end(self, level: Level) -> bool:
+        """End an execution as the one that it recovers has ended: as in Flyte it then has no outputs of its own."""
+        end = self.recorder.new_node(level.place(self.recorder.root, END_NODE), level.graph.end_node)
+        recovered = await recovered_outcome(self, end)
+        if recovered is None:
+            return False
+        await self.recorder.end_node(end, recovered)
+        return True
 
     async def _run_nodes(self, level: Level) -> Progress:
         """Run nodes as they become ready, until all have ended or the workflow has failed."""

@@ -12,7 +12,7 @@ from flyteidl.core import execution_pb2 as core_execution_pb2
 from flyteidl.core import identifier_pb2
 
 from flyte_remote_async.devserver.engine.catalog_keys import catalog_key
-from flyte_remote_async.devserver.runners.outcome import Outcome
+from flyte_remote_async.devserver.runners.outcome import RECOVERED, Outcome
 
 if TYPE_CHECKING:
     from flyteidl.core import literals_pb2, workflow_pb2
@@ -55,7 +55,7 @@ async def recovered_outcome(run: Run, record: NodeRecord) -> Outcome | None:
     data = await store.get_node_data(original_id)
     record.recover(original)
     await run.recorder.keep_data(record, data.inputs, data.dynamic_workflow)
-    return Outcome(data.outputs, phase=_NODE.RECOVERED)
+    return Outcome(data.outputs, phase=RECOVERED)
 
 
 async def cached_outcome(

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
 
     from flyteidl.core import dynamic_job_pb2
 
-__all__ = ["TIMED_OUT", "Outcome", "aborted_node", "system_failure", "user_failure"]
+__all__ = ["RECOVERED", "TIMED_OUT", "Outcome", "aborted_node", "system_failure", "user_failure"]
 
 USER: Final = execution_pb2.ExecutionError.USER
 SYSTEM: Final = execution_pb2.ExecutionError.SYSTEM
 UNKNOWN: Final = execution_pb2.ExecutionError.UNKNOWN
+RECOVERED: Final = execution_pb2.NodeExecution.RECOVERED
 TIMED_OUT: Final = execution_pb2.NodeExecution.TIMED_OUT
 WORKFLOW_ABORTED: Final = "Workflow aborted."
 

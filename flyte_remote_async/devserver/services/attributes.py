@@ -14,6 +14,7 @@ from flyteidl.admin import (
     workflow_attributes_pb2,
 )
 
+from flyte_remote_async.devserver.golang.enums import enum_name
 from flyte_remote_async.devserver.services.execution_config import PLATFORM, merged
 from flyte_remote_async.devserver.services.refusals import check_place, check_project, missing
 from flyte_remote_async.devserver.store.sql import Statement
@@ -40,6 +41,7 @@ _KINDS: Final = {
     "workflow_execution_config": "WORKFLOW_EXECUTION_CONFIG",
     "cluster_assignment": "CLUSTER_ASSIGNMENT",
 }
+_ZERO: Final = "0001-01-01 00:00:00 +0000 UTC"  # no time, in Go's words
 _OF_PROJECT, _OF_DOMAIN, _OF_WORKFLOW = 5, 10, 100
 _MATCHING: Final = (
     "SELECT project, domain, workflow, attributes FROM resources WHERE resource_type = ? AND project IN ('', ?) "
@@ -97,6 +99,9 @@ class AttributeService:
         """Serve UpdateProjectAttributes."""
         given = _given(request)
         await check_project(self._store, given.project, "is registered", must_be_active=True)
+        if given.matching_attributes.WhichOneof("target") == "plugin_overrides":
+            # Flyte looks for the overrides before only where there is a domain.
+            raise _incomplete("PLUGIN_OVERRIDE", given.project)
         await self._put(given, _OF_PROJECT, project=given.project)
         return project_attributes_pb2.ProjectAttributesUpdateResponse()
 
@@ -107,7 +112,7 @@ class AttributeService:
         await check_project(self._store, request.project, "exists")
         kind = _name(request.resource_type)
         if not request.project:
-            raise InternalError(f"unexpected error type for: missing and/or invalid parameters: {{    {kind}}}")
+            raise _incomplete(kind)
         found = await _select(self._store, _EXACT, kind, request.project, "", "")
         attributes = found[0].attributes if found else matchable_resource_pb2.MatchingAttributes()
         if kind == "WORKFLOW_EXECUTION_CONFIG":
@@ -213,12 +218,15 @@ class AttributeService:
             before = await _select(self._store, _EXACT, kind, key["project"], key["domain"], key["workflow"])
             attributes = _with_overrides(before[0].attributes if before else attributes, attributes)
         row: Row = {**key, "priority": priority}
+        _check_scope(row, attributes)
         await self._store.put_attributes(row, attributes)
 
     async def _get(
         self, resource_type: int, project: str, domain: str, workflow: str
     ) -> matchable_resource_pb2.MatchableAttributesConfiguration:
         kind = _name(resource_type)
+        if workflow and not project:
+            raise _incomplete(kind, project, domain, workflow)
         found = await _select(self._store, _MATCHING, kind, project, domain, workflow)
         if not found:
             raise _not_found(kind, project, domain, workflow)
@@ -268,7 +276,21 @@ def _with_overrides(before: MatchingAttributes, given: MatchingAttributes) -> Ma
 
 
 def _name(number: int) -> str:
-    return _Kind.Name(number) if number in _Kind.values() else str(number)
+    return enum_name(_Kind, number)
+
+
+def _incomplete(kind: str, project: str = "", domain: str = "", workflow: str = "") -> InternalError:
+    scope = f"{project} {domain} {workflow}  {kind}"
+    return InternalError(f"unexpected error type for: missing and/or invalid parameters: {{{scope}}}")
+
+
+def _check_scope(row: Row, attributes: MatchingAttributes) -> None:
+    """Refuse to keep what would hold for workflows of no project, or for nothing."""
+    if row["project"] or (row["domain"] and not row["workflow"]):
+        return
+    scope = " ".join(str(value) for value in row.values())
+    given = " ".join(map(str, attributes.SerializeToString()))
+    raise InvalidArgumentError(f"missing and/or invalid parameters: {{0 {_ZERO} {_ZERO} <nil> {scope} [{given}]}}")
 
 
 def _not_found(kind: str, project: str, domain: str = "", workflow: str = "") -> NotFoundError:

@@ -243,7 +243,7 @@ def _location(request: dataproxy_pb2.CreateUploadLocationRequest, root: str, nam
     except BadReferenceError as error:
         raise InternalError(
             f"failed to create {what}, Error: failed to construct datastore reference. Error: Reference is of an "
-            f"invalid format [s3://{BUCKET}/]: {error}"
+            f"invalid format [s3://{BUCKET}]: {error}"
         ) from None
 
 

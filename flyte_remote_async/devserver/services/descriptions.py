@@ -8,7 +8,7 @@ from flyteidl.admin import description_entity_pb2
 from flyteidl.core import identifier_pb2
 
 from flyte_remote_async.devserver.services.listing import check_limit, page, query
-from flyte_remote_async.devserver.services.refusals import check_fields, missing
+from flyte_remote_async.devserver.services.refusals import check_fields, imply_kind, missing
 from flyte_remote_async.devserver.store import Condition, Query
 from flyte_remote_async.devserver.store.filters import equals, parse_filters
 from flyte_remote_async.devserver.store.schema import TABLES
@@ -44,6 +44,8 @@ class DescriptionService:
 
     async def get(self, request: common_pb2.ObjectGetRequest) -> description_entity_pb2.DescriptionEntity:
         """Serve GetDescriptionEntity."""
+        if request.HasField("id"):
+            imply_kind(request.id, identifier_pb2.TASK)
         if request.id.resource_type == identifier_pb2.UNSPECIFIED:
             raise InvalidArgumentError("invalid value for resource_type")
         check_fields(request.id, "project", "domain", "name", "version")

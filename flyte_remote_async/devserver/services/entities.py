@@ -14,7 +14,7 @@ from flyte_remote_async.devserver.services.listing import (
     page,
     query,
 )
-from flyte_remote_async.devserver.services.refusals import absent, check_entity, check_fields
+from flyte_remote_async.devserver.services.refusals import absent, check_entity, check_fields, imply_kind
 from flyte_remote_async.devserver.store.filters import equals
 from flyte_remote_async.errors import InvalidArgumentError, NotFoundError
 from flyte_remote_async.transport import methods
@@ -63,6 +63,8 @@ class EntityService:
 
     async def get_workflow(self, request: common_pb2.ObjectGetRequest) -> workflow_pb2.Workflow:
         """Serve GetWorkflow."""
+        if request.HasField("id"):
+            imply_kind(request.id, identifier_pb2.WORKFLOW)
         check_entity(request, "id", identifier_pb2.WORKFLOW)
         found = await self._store.get_workflow(request.id)
         if found is None:
@@ -71,6 +73,8 @@ class EntityService:
 
     async def get_launch_plan(self, request: common_pb2.ObjectGetRequest) -> launch_plan_pb2.LaunchPlan:
         """Serve GetLaunchPlan."""
+        if request.HasField("id"):
+            imply_kind(request.id, identifier_pb2.LAUNCH_PLAN)
         check_entity(request, "id", identifier_pb2.LAUNCH_PLAN)
         found = await self._store.get_launch_plan(request.id)
         if found is None:
@@ -120,14 +124,14 @@ class EntityService:
     ) -> common_pb2.NamedEntityIdentifierList:
         """Serve ListTaskIds: each name once."""
         _check_names(request)
-        return await self._names("ListTaskIds", "tasks", request)
+        return await self._names("tasks", request, "ListUniqueTaskIdentifiers")
 
     async def list_workflow_ids(
         self, request: common_pb2.NamedEntityIdentifierListRequest
     ) -> common_pb2.NamedEntityIdentifierList:
         """Serve ListWorkflowIds: each name once."""
         _check_names(request)
-        return await self._names("ListWorkflowIds", "workflows", request)
+        return await self._names("workflows", request, "ListWorkflowIdentifiers")
 
     async def list_launch_plan_ids(
         self, request: common_pb2.NamedEntityIdentifierListRequest
@@ -136,7 +140,7 @@ class EntityService:
         if request.limit == 0 or not (request.project or request.domain):
             wrong = "limit" if request.limit == 0 else "filters"
             raise InvalidArgumentError(f"missing and/or invalid parameters: {wrong}")
-        return await self._names("ListLaunchPlanIds", "launch_plans", request)
+        return await self._names("launch_plans", request)
 
     async def _launch_plans(
         self, rpc: str, request: Any, where: tuple[Condition, ...]
@@ -146,10 +150,11 @@ class EntityService:
         return launch_plan_pb2.LaunchPlanList(launch_plans=plans, token=token)
 
     async def _names(
-        self, rpc: str, table: str, request: common_pb2.NamedEntityIdentifierListRequest
+        self, table: str, request: common_pb2.NamedEntityIdentifierListRequest, rpc: str = ""
     ) -> common_pb2.NamedEntityIdentifierList:
         within = {"project": request.project, "domain": request.domain}
         where = equals(table, **{field: value for field, value in within.items() if value})
+        request.ClearField("filters")  # Flyte does not look at them
         asked = query(rpc, table, request, where)
         names = await self._store.select(asked.names())
         entities = [

@@ -15,6 +15,7 @@ from flyteidl.admin import event_pb2, node_execution_pb2, task_execution_pb2
 from flyteidl.core import execution_pb2 as core_execution_pb2
 from flyteidl.core import identifier_pb2
 
+from flyte_remote_async.devserver.golang.enums import enum_name
 from flyte_remote_async.devserver.golang.prototext import prototext
 from flyte_remote_async.devserver.services.refusals import (
     TERMINAL,
@@ -46,6 +47,7 @@ __all__ = ["EventService"]
 _Workflow = core_execution_pb2.WorkflowExecution
 _Node = core_execution_pb2.NodeExecution
 _Task = core_execution_pb2.TaskExecution
+_PRODUCER: Final = "propeller"
 _NODE_TERMINAL: Final = {_Node.SUCCEEDED, _Node.FAILED, _Node.TIMED_OUT, _Node.ABORTED, _Node.SKIPPED, _Node.RECOVERED}
 _TASK_TERMINAL: Final = {_Task.SUCCEEDED, _Task.FAILED, _Task.ABORTED}
 
@@ -75,6 +77,7 @@ class EventService:
         found = await self._store.get_execution(event.execution_id)
         if found is None:
             raise absent("execution", event.execution_id)
+        _check_producer(event)
 
         def change(execution: execution_pb2.Execution) -> None:
             _check_workflow_phase(execution.closure.phase, event)
@@ -104,6 +107,7 @@ class EventService:
         if await self._store.get_execution(run) is None:
             reason = absent("execution", run).details
             raise NotFoundError(f"Failed to get existing execution id: [{prototext(run)}] with err: {reason}")
+        _check_producer(event)
         node = await self._store.get_node(event.id)
         if node is None:
             node = _new_node(event)
@@ -129,6 +133,7 @@ class EventService:
         check_attempt(identifier)
         if await self._store.get_execution(identifier.node_execution_id.execution_id) is None:
             raise absent("execution", identifier.node_execution_id.execution_id)
+        _check_producer(event)
         attempt = await self._store.get_attempt(identifier)
         if attempt is None:
             attempt = await self._new_attempt(identifier, event)
@@ -153,8 +158,21 @@ class EventService:
         return attempt
 
 
+def _check_producer(event: Any) -> None:
+    """Refuse an event of another cluster than the execution is on; here as with one cluster, it is on none by name."""
+    if event.producer_id not in {"", _PRODUCER}:
+        reason = event_pb2.EventFailureReason()
+        reason.incompatible_cluster.cluster = event.producer_id
+        raise with_details(
+            FailedPreconditionError,
+            f"Cluster/producer from event [{event.producer_id}] does not match existing workflow execution "
+            "clusterInDB: []",
+            reason,
+        )
+
+
 def _check_workflow_phase(phase: int, event: told_pb2.WorkflowExecutionEvent) -> None:
-    now, told = _Workflow.Phase.Name(phase), _Workflow.Phase.Name(event.phase)
+    now, told = enum_name(_Workflow.Phase, phase), enum_name(_Workflow.Phase, event.phase)
     run = prototext(event.execution_id)
     if phase == event.phase != _Workflow.QUEUED:
         raise AlreadyExistsError(f"This phase {now} was already recorded for workflow execution {run}")
@@ -167,7 +185,7 @@ def _check_workflow_phase(phase: int, event: told_pb2.WorkflowExecutionEvent) ->
 
 
 def _check_node_phase(phase: int, event: told_pb2.NodeExecutionEvent) -> None:
-    now, told = _Node.Phase.Name(phase), _Node.Phase.Name(event.phase)
+    now, told = enum_name(_Node.Phase, phase), enum_name(_Node.Phase, event.phase)
     if phase == event.phase:
         raise AlreadyExistsError(f"This phase was already recorded {now} for {prototext(event.id)}")
     if phase in _NODE_TERMINAL:
@@ -177,7 +195,7 @@ def _check_node_phase(phase: int, event: told_pb2.NodeExecutionEvent) -> None:
 
 def _check_task_phase(attempt: task_execution_pb2.TaskExecution, event: told_pb2.TaskExecutionEvent) -> None:
     phase, named = attempt.closure.phase, prototext(attempt.id)
-    now, told = _Task.Phase.Name(phase), _Task.Phase.Name(event.phase)
+    now, told = enum_name(_Task.Phase, phase), enum_name(_Task.Phase, event.phase)
     if phase == event.phase and event.phase_version == 0:
         raise AlreadyExistsError(
             f"have already recorded task execution phase {told} (version: {event.phase_version}) for {named}"

@@ -23,6 +23,8 @@ _LETTERS: Final = f"alphanumeric characters, '-', '_' or '.', {_ENDS}"
 def dns_label_problems(text: str) -> list[str]:
     """Return what is wrong with a DNS label such as the name of a namespace."""
     words = f"a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', {_ENDS}"
+    if "." in text and re.fullmatch(_SUBDOMAIN, text):
+        return [*_too_long(text, _LONGEST), "must not contain dots"]
     return _too_long(text, _LONGEST) + _mismatch(text, _DNS_LABEL, words, "my-name", "123-abc")
 
 

@@ -14,6 +14,7 @@ from flyteidl.core import execution_pb2 as core_execution_pb2
 from flyteidl.core import identifier_pb2, literals_pb2
 
 from flyte_remote_async.devserver.faults import DatabaseFails, KubernetesFails
+from flyte_remote_async.devserver.golang.enums import enum_name
 from flyte_remote_async.devserver.services.attributes import find_attributes
 from flyte_remote_async.devserver.services.concurrency import check_concurrency
 from flyte_remote_async.devserver.services.execution_config import resolve, run_spec
@@ -28,7 +29,7 @@ from flyte_remote_async.devserver.services.refusals import (
     missing,
 )
 from flyte_remote_async.devserver.services.targets import find_target
-from flyte_remote_async.errors import InternalError, InvalidArgumentError
+from flyte_remote_async.errors import InternalError, InvalidArgumentError, UnknownError
 from flyte_remote_async.transport import methods
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ __all__ = ["LaunchService"]
 
 _NAME: Final = re.compile(r"^[a-z][a-z\-0-9]*$")
 _LONGEST_NAME: Final = 63
+_LONGEST_TAG: Final = 255
 _NAME_CHARACTERS: Final = "bcdfghjklmnpqrstvwxz2456789"  # those that Kubernetes makes names of
 _CONFIG: Final = "WORKFLOW_EXECUTION_CONFIG"
 
@@ -151,9 +153,9 @@ class LaunchService:
         entity = request.spec.launch_plan
         check_fields(entity, "project", "domain", "name", "version")
         if entity.resource_type not in (identifier_pb2.LAUNCH_PLAN, identifier_pb2.TASK):
+            kind = enum_name(identifier_pb2.ResourceType, entity.resource_type)
             raise InvalidArgumentError(
-                f"Invalid reference entity resource type [{identifier_pb2.ResourceType.Name(entity.resource_type)}], "
-                "only [map[TASK:<nil> LAUNCH_PLAN:<nil>]] allowed"
+                f"Invalid reference entity resource type [{kind}], only [map[TASK:<nil> LAUNCH_PLAN:<nil>]] allowed"
             )
         check_literals(inputs.literals, "inputs")
         check_notifications(request.spec.notifications.notifications)
@@ -233,8 +235,11 @@ class LaunchService:
         if database is not None:
             # What runs already in Kubernetes runs no node before its execution has a row.
             raise InternalError(f"unexpected error type for: {database.details}")
-        if not await self._store.add_execution(execution, tagged=tagged):
-            raise duplicate("executions")
+        if any(len(tag) > _LONGEST_TAG for tag in execution.spec.tags):
+            raise UnknownError("failed database operation with value too long for type character varying(255)")
+        taken = await self._store.add_execution(execution, tagged=tagged)
+        if taken is not None:
+            raise duplicate(taken)
         if kubernetes is None:
             project = await self._store.get_project(execution.id.project)
             labels = project.labels.values if project is not None else {}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from google.protobuf.message import Message
 
+from flyte_remote_async.devserver.golang.prototext import prototext
 from flyte_remote_async.devserver.services.refusals import check_fields, missing
 from flyte_remote_async.devserver.store import Query
 from flyte_remote_async.devserver.store.filters import COLUMNS, joins, parse_filters
@@ -41,7 +42,7 @@ def query(rpc: str, table: str, request: Any, where: tuple[Condition, ...]) -> Q
     """Return the page that a list request asks for.
 
     Args:
-        rpc: Name of the RPC, for the refusal of a token.
+        rpc: What the refusal of a token calls the RPC; nothing where it does not say.
         table: The table that is listed.
         request: The request: its limit, token, sort and, where it has them, filters.
         where: The conditions that hold besides the request's filters.
@@ -86,7 +87,7 @@ def sort(request: Any, table: str) -> tuple[str | None, bool]:
     if asked.key not in COLUMNS[table]:
         raise InvalidArgumentError(f"invalid sort key '{asked.key}'")
     if asked.direction not in (asked.DESCENDING, asked.ASCENDING):
-        raise InvalidArgumentError(f"invalid sort order specified: {asked.direction}")
+        raise InvalidArgumentError(f"invalid sort order specified: {prototext(asked)}")
     return asked.key, asked.direction == asked.DESCENDING
 
 
@@ -94,5 +95,5 @@ def _offset(rpc: str, token: str) -> int:
     if not token:
         return 0
     if not re.fullmatch(r"[+-]?[0-9]+", token) or not 0 <= int(token) <= _LAST_OFFSET:
-        raise InvalidArgumentError(f"invalid pagination token {token} for {rpc}")
+        raise InvalidArgumentError(f"invalid pagination token {token}" + (f" for {rpc}" if rpc else ""))
     return int(token)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flyteidl.admin import common_pb2
 from flyteidl.core import identifier_pb2
 
+from flyte_remote_async.devserver.golang.enums import enum_name
 from flyte_remote_async.devserver.services.listing import check_limit, next_token, query, sort
 from flyte_remote_async.devserver.services.refusals import check_fields, missing
 from flyte_remote_async.devserver.store.filters import equals, parse_filters
@@ -57,7 +58,7 @@ class NamedEntityService:
         if not request.HasField("metadata"):
             raise missing("metadata")
         if request.metadata.state != common_pb2.NAMED_ENTITY_ACTIVE and request.resource_type not in _TABLES:
-            kind = identifier_pb2.ResourceType.Name(request.resource_type)
+            kind = enum_name(identifier_pb2.ResourceType, request.resource_type)
             raise InvalidArgumentError(f"Resource [{kind}] cannot have its state updated")
         before = (await self._get(request)).metadata
         if len(request.metadata.description) > _LONGEST_DESCRIPTION:
@@ -126,7 +127,7 @@ def _check(request: common_pb2.NamedEntityGetRequest | common_pb2.NamedEntityUpd
 def _table(request: Any, what: str) -> str:
     table = _TABLES.get(request.resource_type)
     if table is None:
-        kind = identifier_pb2.ResourceType.Name(request.resource_type)
+        kind = enum_name(identifier_pb2.ResourceType, request.resource_type)
         raise InvalidArgumentError(f"Cannot {what} for resource type: {kind}")
     return table
 

@@ -9,7 +9,7 @@ from flyteidl.core import identifier_pb2
 
 from flyte_remote_async.devserver.services.limits import READ_LIMIT, readable
 from flyte_remote_async.devserver.services.listing import check_limit, page, query, trimmed
-from flyte_remote_async.devserver.services.refusals import absent, check_attempt, check_node, missing
+from flyte_remote_async.devserver.services.refusals import absent, check_attempt, check_node, imply_kind, missing
 from flyte_remote_async.devserver.store.filters import equals
 from flyte_remote_async.devserver.store.rows import execution_key, node_key
 from flyte_remote_async.errors import NotFoundError
@@ -176,7 +176,10 @@ class NodeService:
 def _check_attempt(request: Any, field: str) -> None:
     if not request.HasField(field):
         raise missing("id")
-    check_attempt(getattr(request, field))
+    identifier = getattr(request, field)
+    if identifier.HasField("task_id"):
+        imply_kind(identifier.task_id, identifier_pb2.TASK)
+    check_attempt(identifier)
 
 
 def _urls(base: str, *, deck: bool) -> common_pb2.FlyteURLs:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from flyteidl.admin import project_pb2
 from flyteidl.core import execution_pb2
 
+from flyte_remote_async.devserver.golang.enums import enum_name
 from flyte_remote_async.devserver.golang.prototext import prototext
 from flyte_remote_async.devserver.services.kubernetes import label_key_problems, label_value_problems
 from flyte_remote_async.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError, RPCError
@@ -37,6 +38,7 @@ __all__ = [
     "check_place",
     "check_project",
     "duplicate",
+    "imply_kind",
     "missing",
     "with_details",
 ]
@@ -104,6 +106,11 @@ def check_attempt(identifier: identifier_pb2.TaskExecutionIdentifier) -> None:
     check_entity(identifier, "task_id", _TASK)
 
 
+def imply_kind(identifier: identifier_pb2.Identifier, kind: identifier_pb2.ResourceType) -> None:
+    """Fill in the kind of entity that an RPC implies: what is asked for over HTTP comes without."""
+    identifier.resource_type = identifier.resource_type or kind
+
+
 def check_entity(request: Any, field: str, expected: int) -> None:
     """Refuse a request whose entity identifier is not there, not complete, or of another kind."""
     from flyteidl.core import identifier_pb2
@@ -112,10 +119,11 @@ def check_entity(request: Any, field: str, expected: int) -> None:
         raise missing("id")
     identifier = getattr(request, field)
     if identifier.resource_type != expected:
-        names = identifier_pb2.ResourceType
+        kind, wanted = (
+            enum_name(identifier_pb2.ResourceType, each).lower() for each in (identifier.resource_type, expected)
+        )
         raise InvalidArgumentError(
-            f"unexpected resource type {names.Name(identifier.resource_type).lower()} for identifier "
-            f"[{prototext(identifier)}], expected {names.Name(expected).lower()} instead"
+            f"unexpected resource type {kind} for identifier [{prototext(identifier)}], expected {wanted} instead"
         )
     check_fields(identifier, "project", "domain", "name", "version")
 

@@ -10,6 +10,8 @@ from flyteidl.admin import common_pb2, description_entity_pb2, launch_plan_pb2, 
 from flyteidl.core import compiler_pb2, identifier_pb2
 
 from flyte_remote_async.devserver.golang.prototext import prototext
+from flyte_remote_async.devserver.golang.references import BadReferenceError, constructed
+from flyte_remote_async.devserver.objects.base import BUCKET
 from flyte_remote_async.devserver.services.entities import no_entity
 from flyte_remote_async.devserver.services.expected_inputs import expected_inputs
 from flyte_remote_async.devserver.services.launch_plan_checks import check_entity_metadata
@@ -18,11 +20,12 @@ from flyte_remote_async.devserver.services.refusals import (
     check_entity,
     check_labels,
     check_place,
+    imply_kind,
     missing,
     with_details,
 )
 from flyte_remote_async.devserver.store.filters import equals
-from flyte_remote_async.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
+from flyte_remote_async.errors import AlreadyExistsError, InternalError, InvalidArgumentError, NotFoundError
 from flyte_remote_async.transport import methods
 
 if TYPE_CHECKING:
@@ -94,6 +97,7 @@ class RegistrationService:
             raise InvalidArgumentError(
                 f"failed to compile workflow for [{prototext(request.id)}] with err: {reason}"
             ) from error
+        _check_location(request.id)
         _check_size(request.id, closure)
         workflow = workflow_pb2.Workflow(id=request.id, short_description=request.spec.description.short_description)
         workflow.closure.compiled_workflow.CopyFrom(closure)
@@ -160,6 +164,8 @@ class RegistrationService:
         self, request: launch_plan_pb2.LaunchPlanUpdateRequest
     ) -> launch_plan_pb2.LaunchPlanUpdateResponse:
         """Serve UpdateLaunchPlan: one version of a name is active at most, so activating one ends the other."""
+        if request.HasField("id"):
+            imply_kind(request.id, identifier_pb2.LAUNCH_PLAN)
         if request.state == launch_plan_pb2.INACTIVE:
             check_entity(request, "id", identifier_pb2.LAUNCH_PLAN)
         elif request.state != launch_plan_pb2.ACTIVE:
@@ -223,6 +229,18 @@ def _workflow_taken(
     known = compiler_pb2.CompiledWorkflowClosure()
     known.primary.template.interface.CopyFrom(before.primary.template.interface)
     return with_details(InvalidArgumentError, _different("workflow", identifier.name, known, closure), reason)
+
+
+def _check_location(identifier: identifier_pb2.Identifier) -> None:
+    """Refuse a workflow whose names make no URL: Flyte keeps what it compiles under them."""
+    try:
+        constructed(f"s3://{BUCKET}", identifier.project, identifier.domain, identifier.name, identifier.version)
+    except BadReferenceError as error:
+        reason = str(error).replace('"/', '"metadata/admin/', 1)
+        raise InternalError(
+            f"failed to construct data reference for workflow closure with id [{prototext(identifier)}] and err "
+            f"Reference is of an invalid format [s3://{BUCKET}]: {reason}"
+        ) from None
 
 
 def _check_size(identifier: identifier_pb2.Identifier, closure: compiler_pb2.CompiledWorkflowClosure) -> None:

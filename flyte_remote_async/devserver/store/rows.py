@@ -8,6 +8,8 @@ from flyteidl.admin import workflow_pb2
 from flyteidl.core import catalog_pb2, identifier_pb2
 from flyteidl.core import execution_pb2 as core_execution_pb2
 
+from flyte_remote_async.devserver.golang.enums import enum_name
+
 if TYPE_CHECKING:
     from flyteidl.admin import (
         common_pb2,
@@ -91,7 +93,7 @@ def execution(message: execution_pb2.Execution, now: int) -> Row:
         "launch_plan_id": None if is_task else launched,
         "workflow_id": owner(*entity_key(closure.workflow_id).values()),
         "task_id": launched if is_task else None,
-        "phase": _name(core_execution_pb2.WorkflowExecution.Phase, closure.phase),
+        "phase": enum_name(core_execution_pb2.WorkflowExecution.Phase, closure.phase),
         **_times(closure, "execution"),
         "abort_cause": closure.abort_metadata.cause or closure.abort_cause,
         "mode": spec.metadata.mode,
@@ -99,7 +101,7 @@ def execution(message: execution_pb2.Execution, now: int) -> Row:
         **_error(closure),
         "user": spec.metadata.principal,
         "state": closure.state_change_details.state,
-        "launch_entity": _name(identifier_pb2.ResourceType, spec.launch_plan.resource_type).lower(),
+        "launch_entity": enum_name(identifier_pb2.ResourceType, spec.launch_plan.resource_type).lower(),
         "message": message.SerializeToString(),
     }
 
@@ -114,11 +116,11 @@ def tags(message: execution_pb2.Execution, now: int) -> list[Row]:
 def node(message: node_execution_pb2.NodeExecution, parent_id: str, now: int) -> Row:
     """Return the row of a node execution; an empty parent is the top level."""
     closure = message.closure
-    cached = _name(catalog_pb2.CatalogCacheStatus, closure.task_node_metadata.cache_status)
+    cached = enum_name(catalog_pb2.CatalogCacheStatus, closure.task_node_metadata.cache_status)
     return {
         **_base(closure, now),
         **node_key(message.id),
-        "phase": _name(core_execution_pb2.NodeExecution.Phase, closure.phase),
+        "phase": enum_name(core_execution_pb2.NodeExecution.Phase, closure.phase),
         "input_uri": message.input_uri,
         **_times(closure, "node_execution"),
         "parent_id": parent_id or None,
@@ -134,7 +136,7 @@ def attempt(message: task_execution_pb2.TaskExecution, now: int) -> Row:
     return {
         **_base(closure, now),
         **attempt_key(message.id),
-        "phase": _name(core_execution_pb2.TaskExecution.Phase, closure.phase),
+        "phase": enum_name(core_execution_pb2.TaskExecution.Phase, closure.phase),
         "phase_version": 0,
         "input_uri": message.input_uri,
         **_times(closure, "task_execution"),
@@ -257,14 +259,8 @@ def _times(closure: Any, kind: str) -> Row:
 def _error(closure: Any) -> Row:
     if not closure.HasField("error"):
         return {"error_kind": None, "error_code": None}
-    kind = _name(core_execution_pb2.ExecutionError.ErrorKind, closure.error.kind)
+    kind = enum_name(core_execution_pb2.ExecutionError.ErrorKind, closure.error.kind)
     return {"error_kind": kind, "error_code": closure.error.code}
-
-
-def _name(enum: Any, number: int) -> str:
-    # A number that is not in this flyteidl is kept as it is.
-    known: str | None = enum.DESCRIPTOR.values_by_number.get(number) and enum.Name(number)
-    return known or str(number)
 
 
 def _instant(stamp: Timestamp) -> int:

@@ -122,8 +122,11 @@ class Store(Writes[Awaitable[None]]):
 
     # --- conditional writes ---
 
-    async def add_execution(self, message: execution_pb2.Execution, *, tagged: bool = True) -> bool:
-        """Insert an execution; return False, and change nothing, where its name is taken.
+    async def add_execution(self, message: execution_pb2.Execution, *, tagged: bool = True) -> str | None:
+        """Insert an execution; return the table whose key is taken, or None where it was added.
+
+        As in Flyte, labels and tags come first and stay: those of a second execution of a name become the first one's
+        where they are new, and nothing is added where one of them is there already or is given twice.
 
         Args:
             message: The execution.
@@ -131,14 +134,17 @@ class Store(Writes[Awaitable[None]]):
         """
         now = self._clock()
         first = insert("executions", rows.execution(message, now))
-        tags = [insert("execution_tags", row) for row in rows.tags(message, now) if tagged]
+        tags = rows.tags(message, now) if tagged else []
+        pairs = [{**rows.execution_key(message.id), "key": row["key"], "value": row["value"]} for row in tags]
+        known = [select("execution_tags", "id", pair) for pair in pairs]
 
-        def work(connection: sqlite3.Connection) -> bool:
-            if connection.execute(first.sql, first.values).rowcount == 0:
-                return False
-            for statement in tags:
+        def work(connection: sqlite3.Connection) -> str | None:
+            twice = len({tuple(pair.values()) for pair in pairs}) < len(pairs)
+            if twice or any(connection.execute(each.sql, each.values).fetchone() for each in known):
+                return "execution_tags"
+            for statement in (insert("execution_tags", row) for row in tags):
                 connection.execute(statement.sql, statement.values)
-            return True
+            return None if connection.execute(first.sql, first.values).rowcount else "executions"
 
         return await self._database.run(work)
 

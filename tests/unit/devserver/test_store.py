@@ -105,8 +105,9 @@ async def test_the_sides_of_data_are_kept_apart(store: Store) -> None:
 
 async def test_adding_never_replaces(store: Store) -> None:
     first = execution_pb2.Execution(id=RUN, spec={"labels": {"values": {"team": "blue"}}})
-    assert await store.add_execution(first)
-    assert not await store.add_execution(execution_pb2.Execution(id=RUN, spec={"max_parallelism": 3}))
+    assert await store.add_execution(first) is None
+    assert await store.add_execution(execution_pb2.Execution(id=RUN, spec={"max_parallelism": 3})) == "executions"
+    assert await store.add_execution(first) == "execution_tags"
     assert await store.get_execution(RUN) == first
     assert await store.add_project(project_pb2.Project(id="p", name="one"))
     assert not await store.add_project(project_pb2.Project(id="p", name="two"))
@@ -116,7 +117,7 @@ async def test_adding_never_replaces(store: Store) -> None:
 
 
 async def test_concurrent_adds_of_one_name_have_one_winner(store: Store) -> None:
-    won: list[bool] = []
+    won: list[str | None] = []
 
     async def add() -> None:
         won.append(await store.add_execution(execution_pb2.Execution(id=RUN)))
@@ -124,7 +125,7 @@ async def test_concurrent_adds_of_one_name_have_one_winner(store: Store) -> None
     async with anyio.create_task_group() as group:
         for _ in range(20):
             group.start_soon(add)
-    assert sorted(won) == [False] * 19 + [True]
+    assert sorted(won, key=str) == [None] + ["executions"] * 19
 
 
 async def test_an_update_sees_what_is_there_and_one_that_raises_changes_nothing(store: Store) -> None:
