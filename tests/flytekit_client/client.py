@@ -180,7 +180,11 @@ class Client:
             "values": [ended["values"].outputs.get(name, list[str]) for name in ("o0", "o1")],
             "maps": [ended["maps"].outputs.get("o0", str), ended["maps"].outputs.get("o1", int)],
             "handled": [ended["handled"].error.message.splitlines()[-1].strip(), sorted(nodes)],
-            "commands": Path(ended["commands"].outputs.get("o0", FlyteFile).download()).read_text(),
+            "commands": [
+                Path(ended["commands"].outputs.get("o0", FlyteFile).download()).read_text(),
+                ended["commands"].outputs.get("o1", int),
+                Path(ended["commands"].outputs.get("o2", FlyteFile).download()).read_text(),
+            ],
             "built": ended["built"].outputs.get("both", list[int]),
             "eager": [ended[name].outputs.get("o0", str) for name in ("first eager", "second eager")],
             "deck": deck.decode() if isinstance(deck, bytes) else deck.data,

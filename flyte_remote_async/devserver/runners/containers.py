@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from flyte_remote_async.devserver.dataplane import DataPlane
     from flyte_remote_async.devserver.runners.base import TaskCall
+    from flyte_remote_async.devserver.runners.copilot import Copilot
     from flyte_remote_async.devserver.runners.outcome import Outcome
 
 __all__ = ["ContainerOptions", "ContainerRunner"]
@@ -42,10 +43,8 @@ _INHERITED: Final = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "SYSTEMROOT")
 _NOT_STARTED: Final = 128
 _INDEX: Final = "FLYTE_K8S_ARRAY_INDEX"
 
-_NEEDS_COPILOT: Final = (
-    "the container leaves its outputs in files, which Flyte's copilot brings to the store: the devserver has no "
-    "copilot; register a stand-in for the task"
-)
+# Where a copilot has its folders: beside that of the process, which is empty for it.
+_DATA: Final = "-data"
 
 
 @attrs.frozen
@@ -104,28 +103,47 @@ class ContainerRunner:
                 await self._data.logs.end(name)
 
     async def _run(self, call: TaskCall, listen: Callable[[bytes], None], text: Callable[[], str]) -> Outcome:
-        if call.task.container.data_config.enabled and call.task.interface.outputs.variables:
-            return user_failure("BadTaskSpecification", _NEEDS_COPILOT)
-        command, given = _container(call.task)
-        await self._prepare(call, command)
+        folder = await anyio.to_thread.run_sync(_new_folder)
+        copilot = self._copilot(call, f"{folder}{_DATA}")
+        objects = self._data.objects
         try:
-            words = rendered(command, self._fields(call), call.inputs)
+            if copilot is None or await copilot.bring():
+                status = await self._run_in(folder, call, copilot, listen)
+                if status:
+                    return await with_deck(objects, call, exited(call.generated_name, status, text()))
+                if copilot is not None:
+                    await copilot.take()
         except TemplateError as error:
             return user_failure("BadTaskSpecification", f"the command of the container cannot be made: {error}")
-        folder = await anyio.to_thread.run_sync(_new_folder)
-        try:
-            environment = self._environment(call, given, folder)
-            program = await anyio.to_thread.run_sync(_found, words, environment["PATH"])
-            status = await run_process(program, folder=folder, environment=environment, listen=listen)
         except (OSError, ValueError) as error:  # such as a null byte in an argument
             listen(f"{error}\n".encode())
             return exited(call.generated_name, _NOT_STARTED, text(), reason="StartError")
         finally:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(_remove, folder)
-        objects = self._data.objects
-        outcome = exited(call.generated_name, status, text()) if status else await left_behind(objects, call)
-        return await with_deck(objects, call, outcome)
+        return await with_deck(objects, call, await left_behind(objects, call))
+
+    async def _run_in(
+        self, folder: str, call: TaskCall, copilot: Copilot | None, listen: Callable[[bytes], None]
+    ) -> int:
+        """Run the command in a folder, and return its exit status."""
+        command, given = _container(call.task)
+        await self._prepare(call, command)
+        words = rendered(command, self._fields(call), call.inputs)
+        if copilot is not None:
+            words = [copilot.moved(word) for word in words]
+            given = {name: copilot.moved(value) for name, value in given.items()}
+        environment = self._environment(call, given, folder)
+        program = await anyio.to_thread.run_sync(_found, words, environment["PATH"])
+        return await run_process(program, folder=folder, environment=environment, listen=listen)
+
+    def _copilot(self, call: TaskCall, folder: str) -> Copilot | None:
+        task = call.task
+        if not (task.k8s_pod if task.HasField("k8s_pod") else task.container).data_config.enabled:
+            return None
+        from flyte_remote_async.devserver.runners.copilot import Copilot  # few tasks have one
+
+        return Copilot(call, self._data.objects, folder)
 
     async def _prepare(self, call: TaskCall, command: Sequence[str]) -> None:
         """Put the inputs, and the task where it is asked for, to where the command reads them."""
@@ -245,4 +263,5 @@ def _new_folder() -> str:
 
 
 def _remove(folder: str) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
+    for each in (folder, f"{folder}{_DATA}"):
+        shutil.rmtree(each, ignore_errors=True)

@@ -277,14 +277,6 @@ async def test_a_command_that_cannot_be_made_is_said(runner: ContainerRunner) ->
     assert "requested input is not found [x]" in error.message
 
 
-async def test_outputs_in_files_of_the_container_are_refused(runner: ContainerRunner) -> None:
-    asked = python("")
-    asked.task.container.data_config.enabled = True
-    assert (await runner.run(asked)).error is None
-    error = failure(await runner.run(declaring(asked)))
-    assert (error.code, "has no copilot" in error.message) == ("BadTaskSpecification", True)
-
-
 async def test_a_bucket_that_is_full_is_said(runner: ContainerRunner, data: DataPlane) -> None:
     data.objects._blobs.largest = 1
     error = failure(await runner.run(python("", inputs=FIVE)))
