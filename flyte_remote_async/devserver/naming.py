@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from flyteidl.core import identifier_pb2
 
 __all__ = [
+    "BUCKET",
     "Place",
     "attempt_name",
     "checkpoint_uri",
     "child_execution_name",
+    "deck_uri",
     "fixed_length_id",
     "label_value",
     "log_uri",
@@ -28,7 +30,9 @@ __all__ = [
     "root_uri",
 ]
 
-BUCKET: Final = "s3://my-s3-bucket"
+BUCKET: Final = "my-s3-bucket"
+"""The only bucket, called as in Flyte's own sandbox."""
+
 _NODE_ID_LIMIT: Final = 20
 _ATTEMPT_NAME_LIMIT: Final = 50
 _CHILD_NAME_LIMIT: Final = 20
@@ -87,7 +91,7 @@ def raw_output_prefix(name: str, base: str = "") -> str:
     """
     shard = _fnv1a(name) % len(_SHARD) ** 2
     first, second = divmod(shard, len(_SHARD))
-    return f"{base.rstrip('/') or f'{BUCKET}/data'}/{_SHARD[first]}{_SHARD[second]}/{name}"
+    return f"{base.rstrip('/') or f's3://{BUCKET}/data'}/{_SHARD[first]}{_SHARD[second]}/{name}"
 
 
 def checkpoint_uri(name: str, base: str = "") -> str:
@@ -107,7 +111,7 @@ def log_uri(namespace: str, name: str) -> str:
 
 def root_uri(execution_id: identifier_pb2.WorkflowExecutionIdentifier) -> str:
     """Return the folder of an execution's inputs and outputs."""
-    return f"{BUCKET}/metadata/propeller/{execution_id.project}-{execution_id.domain}-{execution_id.name}"
+    return f"s3://{BUCKET}/metadata/propeller/{execution_id.project}-{execution_id.domain}-{execution_id.name}"
 
 
 def deck_uri(output_prefix: str) -> str:

@@ -25,6 +25,7 @@ __all__ = [
     "all_nodes",
     "as_registered",
     "nodes_of_branch",
+    "promoted",
 ]
 
 START_NODE: Final = "start-node"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import attrs
 
 from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
 from flyte_remote_async.models.phases import TaskPhase
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
     from flyte_remote_async.executions.attempt import FlyteTaskExecution
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from flyte_remote_async.models.outcomes import ExecutionError, ExternalResource, TaskLog
     from flyte_remote_async.models.phases import WorkflowPhase
 
-__all__ = ["FailureReport", "failed_elements"]
+__all__ = ["Explanation", "FailureReport", "failed_elements"]
 
 
 @attrs.frozen(kw_only=True)
@@ -130,3 +132,28 @@ def failed_elements(attempt: FlyteTaskExecution) -> tuple[ExternalResource, ...]
             last[element.index] = element
     failed = {TaskPhase.FAILED, TaskPhase.RETRYABLE_FAILED}
     return tuple(element for _, element in sorted(last.items()) if element.phase in failed)
+
+
+class Explanation:
+    """Why one snapshot's execution failed, searched for once however many ask."""
+
+    __slots__ = ("_held", "_lock")
+
+    def __init__(self) -> None:
+        self._held: FailureReport | None = None
+        self._lock = anyio.Lock()
+
+    async def get(self, explain: Callable[[], Awaitable[FailureReport | None]]) -> FailureReport | None:
+        """Return the report.
+
+        Args:
+            explain: Searches for it.
+        """
+        # The first who asks searches; when that is cancelled, fails or could not read all, the next one searches.
+        async with self._lock:
+            if self._held is None:
+                report = await explain()
+                if report is None or report.problem is not None:
+                    return report
+                self._held = report
+            return self._held

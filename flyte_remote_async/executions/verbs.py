@@ -178,8 +178,8 @@ class ExecutionVerbs(RemoteExecutionBase[execution_pb2.Execution]):
         """Return why the execution failed, timed out or was aborted; None for one that succeeded.
 
         Only what is on the way to the first failure is read: the levels of nodes that failed, and the attempts of the
-        node that failed first. What this snapshot has of them is not read again; it does not keep what is read here,
-        so sync it with its nodes before asking more than once.
+        node that failed first. What this snapshot has of them is not read again. A snapshot of what has ended is
+        explained once, however many ask; one whose explanation has a ``problem`` is read again by the next who asks.
 
         Raises:
             ExecutionNotDoneError: It has not ended yet.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flyte_remote_async.entities import FlyteWorkflow
     from flyte_remote_async.executions.binding import Remote
     from flyte_remote_async.executions.data import ExecutionData
+    from flyte_remote_async.executions.failure import Explanation
     from flyte_remote_async.executions.node import FlyteNodeExecution
     from flyte_remote_async.executions.tree import Part
     from flyte_remote_async.models.executions import ExecutionClosure, ExecutionSpec
@@ -221,6 +222,12 @@ class FlyteWorkflowExecution(ExecutionVerbs):  # type: ignore[override]
     def signals(self) -> tuple[Signal, ...] | None:
         """The signals that its gate nodes wait for or waited for, where they were read along; None elsewhere."""
         return self._signals
+
+    @functools.cached_property
+    def _explanation(self) -> Explanation:
+        from flyte_remote_async.executions.failure import Explanation
+
+        return Explanation()
 
     @functools.cached_property
     def node_executions(self) -> Mapping[str, FlyteNodeExecution]:

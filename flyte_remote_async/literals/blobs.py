@@ -12,7 +12,8 @@ from flyteidl.core import literals_pb2, types_pb2
 from flyte_remote_async.errors import DecodeError, EncodeError
 from flyte_remote_async.literals.base import Codec
 from flyte_remote_async.literals.gathering import PENDING
-from flyte_remote_async.literals.handles import FlyteDirectory, FlyteFile, is_remote
+from flyte_remote_async.literals.handles import FlyteDirectory, FlyteFile
+from flyte_remote_async.literals.paths import is_remote
 
 if TYPE_CHECKING:
     from flyte_remote_async.literals.access import Objects

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from flyte_remote_async.errors import DetachedError
 from flyte_remote_async.literals import frames
-from flyte_remote_async.literals.handles import Handle, is_remote
+from flyte_remote_async.literals.handles import Handle
+from flyte_remote_async.literals.paths import is_remote
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence

@@ -4,40 +4,18 @@ from __future__ import annotations
 
 import os
 from contextlib import asynccontextmanager
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
-from flyte_remote_async.errors import DetachedError, NotDownloadedError, UnsafePathError
+from flyte_remote_async.errors import DetachedError, NotDownloadedError
+from flyte_remote_async.literals.paths import file_place, folder_place, is_remote
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from flyte_remote_async.literals.access import Objects, Reader
 
-__all__ = ["FlyteDirectory", "FlyteFile", "Handle", "is_remote", "safe_name"]
-
-
-_LONGEST: Final = 255  # bytes of a name, to the usual file systems
-
-
-def is_remote(uri: str) -> bool:
-    """Tell whether a uri has a scheme, such as ``s3://``; what has none is a path of some machine."""
-    return "://" in uri
-
-
-def safe_name(uri: str) -> str:
-    """Return the last part of a uri, as a file name for this machine.
-
-    Raises:
-        UnsafePathError: It is none: empty, ``..``, or with characters that lead elsewhere.
-    """
-    if uri.startswith(("http://", "https://")):
-        uri = uri.partition("?")[0].partition("#")[0]  # what follows may be a signature
-    path = uri.partition("://")[2] if is_remote(uri) else uri
-    name = PurePosixPath(path).name
-    if not name or name in {".", ".."} or any(letter in name for letter in "\\/:\0") or len(name.encode()) > _LONGEST:
-        raise UnsafePathError("its last part is no file name; give a target", uri=uri)
-    return name
+__all__ = ["FlyteDirectory", "FlyteFile", "Handle"]
 
 
 class Handle:
@@ -205,27 +183,6 @@ def _restored(kind: type[_Blob], uri: str, format: str, metadata: dict[str, str]
     return blob
 
 
-def _file_place(uri: str, target: str | None) -> tuple[Path, str]:
-    """Return the path to write a file to, and the folder that was made for it: none where a target is given."""
-    import tempfile
-
-    if target is not None and not Path(target).is_dir():
-        return Path(target), ""
-    name = safe_name(uri)
-    made = "" if target is not None else tempfile.mkdtemp(prefix="flyte-")
-    return Path(target or made, name), made
-
-
-def _folder_place(_uri: str, target: str | None) -> tuple[Path, str]:
-    """Return the folder to write to; the second time as the one that was made for it."""
-    import tempfile
-
-    if target is not None:
-        return Path(target), ""
-    made = tempfile.mkdtemp(prefix="flyte-")
-    return Path(made), made
-
-
 class FlyteFile(_Blob):
     """One file, as flytekit has it: a path of this machine to be passed as an input, or stored data of an output.
 
@@ -260,7 +217,7 @@ class FlyteFile(_Blob):
         """
         if self.remote_source is None:
             return Path(self.uri)
-        return await self._bring(self._storage.download, _file_place, target)
+        return await self._bring(self._storage.download, file_place, target)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Reader]:
@@ -310,7 +267,7 @@ class FlyteDirectory(_Blob):
         """
         if self.remote_source is None:
             return Path(self.uri)
-        return await self._bring(self._storage.download_directory, _folder_place, target)
+        return await self._bring(self._storage.download_directory, folder_place, target)
 
     async def list(self) -> list[FlyteFile]:
         """Return handles of all files in it, at any depth; errors as :meth:`download`."""

@@ -20,6 +20,10 @@ R = TypeVar("R", bound=Message)
 # Parsing costs about 10 ns a byte and holds the interpreter lock: above this a reply is parsed beside the loop.
 IN_PLACE_BYTES: Final = 256 * 1024
 
+# The fields of which the name of an entity is made.
+_OUTER: Final = ("node_execution_id", "execution_id")
+_INNER: Final = ("project", "domain", "name", "node_id", "signal_id")
+
 
 class Calls:
     """Makes typed calls over a transport.
@@ -88,7 +92,3 @@ def _path(message: Message) -> str:
     path = "".join(f"{_path(parts[name])}/" for name in _OUTER if name in parts)
     path += "/".join(str(parts[name]) for name in _INNER if parts.get(name) and isinstance(parts[name], str))
     return path.rstrip("/") + (f":{parts['version']}" if parts.get("version") else "")
-
-
-_OUTER: Final = ("node_execution_id", "execution_id")
-_INNER: Final = ("project", "domain", "name", "node_id", "signal_id")

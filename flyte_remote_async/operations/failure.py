@@ -60,8 +60,13 @@ async def explain_failure(session: Session, remote: Remote, execution: FlyteWork
         ExecutionNotDoneError: It has not ended yet.
         RPCError: The control plane could not be asked.
     """
-    with Calm() as calm:
-        return await _explained(_Search(session, remote, calm), execution)
+
+    async def explain() -> FailureReport | None:
+        with Calm() as calm:
+            return await _explained(_Search(session, remote, calm), execution)
+
+    # What runs may have ended by the next time.
+    return await (execution._explanation.get(explain) if execution.is_done else explain())
 
 
 async def _explained(search: _Search, execution: FlyteWorkflowExecution) -> FailureReport | None:

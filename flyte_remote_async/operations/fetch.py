@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 from flyteidl.admin import common_pb2
@@ -21,14 +21,11 @@ from flyte_remote_async.transport.methods import (
 )
 
 if TYPE_CHECKING:
-    from google.protobuf.message import Message
-
     from flyte_remote_async.operations.calls import Calls
     from flyte_remote_async.transport.base import Method
 
 __all__ = ["Fetcher"]
 
-R = TypeVar("R", bound="Message")
 
 LATEST: Final = "latest"
 

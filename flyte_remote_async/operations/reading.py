@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from flyteidl.admin import execution_pb2
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Reader", "pages"]
 
-Q = TypeVar("Q", bound="Message")
 
 # The server sets no maximum: a thousand rows are about 400 kB.
 PAGE: Final = 1000

@@ -5,7 +5,7 @@ An operation is imported by the verb that needs it: a program pays for what it u
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from flyteidl.admin import execution_pb2
 
@@ -16,7 +16,6 @@ from flyte_remote_async.transport.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
-    from datetime import timedelta
 
     from flyte_remote_async.entities import FlyteLaunchPlan, FlyteTask, FlyteWorkflow
     from flyte_remote_async.executions import FlyteNodeExecution, FlyteTaskExecution
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from flyte_remote_async.policy.filters import Filter
 
 __all__ = ["FlyteRemote"]
-
-Seconds: TypeAlias = "timedelta | float"
 
 
 class FlyteRemote(WaitVerbs):

@@ -14,7 +14,7 @@ import pickle
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ProcessWork", "beside", "full_collections_postponed", "imported"]
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 # By loop: nothing that is module-global may hold on to one.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Self
 
 import anyio
 import anyio.to_thread
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["StoredObjects"]
 
-T = TypeVar("T")
 
 _STALL: Final = 60.0
 

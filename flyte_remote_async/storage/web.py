@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Client = Callable[[], Awaitable[httpx.AsyncClient]]
 
-__all__ = ["SignedStore", "WebStore", "digest_of", "request_for", "translate"]
+__all__ = ["Sign", "SignedStore", "WebStore", "digest_of", "request_for", "translate"]
 
 Sign: TypeAlias = "Callable[[str], Awaitable[str]]"
 """Gives a signed URL for a URI."""

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Metadata", "Method", "Reply", "Transport"]
+__all__ = ["Metadata", "Method", "Reply", "Request", "Response", "Transport"]
 
 Metadata: TypeAlias = "Sequence[tuple[str, str | bytes]]"
 

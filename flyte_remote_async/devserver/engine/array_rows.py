@@ -15,6 +15,7 @@ from flyteidl.admin import task_execution_pb2
 from flyteidl.core import catalog_pb2, execution_pb2, identifier_pb2
 from flyteidl.event import event_pb2
 
+from flyte_remote_async.devserver.engine.closures import end_closure
 from flyte_remote_async.devserver.engine.recorder import Recorder
 from flyte_remote_async.devserver.naming import attempt_name
 
@@ -125,10 +126,7 @@ class ArrayAttempt:
         await self._stop(self._clock.now(), _TASK.ABORTED)
 
     async def _stop(self, now: dt.datetime, phase: execution_pb2.TaskExecution.Phase) -> None:
-        closure = self.message.closure
-        closure.phase = phase
-        if closure.HasField("started_at"):
-            closure.duration.FromTimedelta(now - closure.started_at.ToDatetime(now.tzinfo))
+        end_closure(self.message.closure, phase, now)
         await self.save()
 
 

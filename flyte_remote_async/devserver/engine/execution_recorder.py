@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 from flyteidl.core import execution_pb2
 
+from flyte_remote_async.devserver.engine.closures import end_closure
 from flyte_remote_async.devserver.engine.graph import END_NODE
 from flyte_remote_async.devserver.naming import Place, root_uri
 from flyte_remote_async.devserver.runners.outcome import RECOVERED
@@ -73,7 +74,7 @@ class ExecutionRecorder:
         def end(message: admin_pb2.Execution, now: dt.datetime) -> None:
             if outcome.phase != RECOVERED:
                 message.closure.outputs.uri = Place.at_top(root_uri(self._id), END_NODE).outputs_uri()
-            _stop(message, _WORKFLOW.SUCCEEDED, now)
+            end_closure(message.closure, _WORKFLOW.SUCCEEDED, now)
 
         await self._change(leave)
         with anyio.CancelScope(shield=True):
@@ -85,7 +86,7 @@ class ExecutionRecorder:
 
         def end(message: admin_pb2.Execution, now: dt.datetime) -> None:
             message.closure.error.CopyFrom(error)
-            _stop(message, _WORKFLOW.FAILED, now)
+            end_closure(message.closure, _WORKFLOW.FAILED, now)
 
         await self._change(end)
 
@@ -103,7 +104,7 @@ class ExecutionRecorder:
         """Write an execution that is ABORTING as ABORTED."""
 
         def change(message: admin_pb2.Execution, now: dt.datetime) -> None:
-            _stop(message, _WORKFLOW.ABORTED, now)
+            end_closure(message.closure, _WORKFLOW.ABORTED, now)
 
         await self._change(change, aborting=True)
 
@@ -121,9 +122,3 @@ class ExecutionRecorder:
 
         with anyio.CancelScope(shield=True):
             await self._store.update_execution(self._id, guarded)
-
-
-def _stop(message: admin_pb2.Execution, phase: execution_pb2.WorkflowExecution.Phase, now: dt.datetime) -> None:
-    message.closure.phase = phase
-    if message.closure.HasField("started_at"):
-        message.closure.duration.FromTimedelta(now - message.closure.started_at.ToDatetime(now.tzinfo))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
 from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
 from flyteidl.core import execution_pb2 as core_execution_pb2
 
+from flyte_remote_async.devserver.engine.closures import end_closure
 from flyte_remote_async.devserver.runners.outcome import SYSTEM, WORKFLOW_ABORTED, aborted_node
 from flyte_remote_async.devserver.store.rows import execution_key
 from flyte_remote_async.devserver.store.sql import Statement
 from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Sequence
 
     from flyteidl.core import identifier_pb2
@@ -25,12 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["Leftovers"]
 
 _Phases: TypeAlias = type[WorkflowPhase] | type[NodePhase] | type[TaskPhase]
-_Closure = TypeVar(
-    "_Closure",
-    execution_pb2.ExecutionClosure,
-    node_execution_pb2.NodeExecutionClosure,
-    task_execution_pb2.TaskExecutionClosure,
-)
 
 
 class Leftovers:
@@ -79,7 +74,7 @@ class Leftovers:
         def change(message: execution_pb2.Execution) -> None:
             if WorkflowPhase(message.closure.phase).is_terminal:
                 return
-            _stop(message.closure, core_execution_pb2.WorkflowExecution, error, now)
+            _end(message.closure, core_execution_pb2.WorkflowExecution, error, now)
 
         with anyio.CancelScope(shield=True):
             await self._end_inside(execution_id, error, now)
@@ -96,11 +91,11 @@ class Leftovers:
         async with self._store.transaction() as together:
             for data, _ in attempts:
                 attempt = task_execution_pb2.TaskExecution.FromString(data)
-                _stop(attempt.closure, core_execution_pb2.TaskExecution, error, now)
+                _end(attempt.closure, core_execution_pb2.TaskExecution, error, now)
                 together.put_attempt(attempt)
             for data, parent_id in reversed(nodes):
                 node = node_execution_pb2.NodeExecution.FromString(data)
-                _stop(node.closure, core_execution_pb2.NodeExecution, error, now)
+                _end(node.closure, core_execution_pb2.NodeExecution, error, now)
                 if error is None:
                     node.closure.error.CopyFrom(aborted_node(WORKFLOW_ABORTED))
                 together.put_node(node, parent_id or "")
@@ -134,13 +129,8 @@ def _interrupted(name: str) -> core_execution_pb2.ExecutionError:
     )
 
 
-def _stop(closure: _Closure, phases: Any, error: core_execution_pb2.ExecutionError | None, now: dt.datetime) -> None:
+def _end(closure: Any, phases: Any, error: core_execution_pb2.ExecutionError | None, now: dt.datetime) -> None:
     """Write an end into a closure, in the phases of its kind: FAILED with an error, ABORTED without."""
-    closure.phase = phases.ABORTED if error is None else phases.FAILED
     if error is not None:
         closure.error.CopyFrom(error)
-    closure.updated_at.FromDatetime(now)
-    if closure.HasField("started_at"):
-        # The clock may have been ahead when it began.
-        ran = now - closure.started_at.ToDatetime(now.tzinfo)
-        closure.duration.FromTimedelta(max(ran, dt.timedelta()))
+    end_closure(closure, phases.ABORTED if error is None else phases.FAILED, now)

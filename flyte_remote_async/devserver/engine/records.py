@@ -13,6 +13,7 @@ from flyteidl.core import execution_pb2, identifier_pb2
 from flyteidl.event import event_pb2
 
 from flyte_remote_async.devserver import naming
+from flyte_remote_async.devserver.engine.closures import end_closure
 from flyte_remote_async.devserver.runners.outcome import aborted_node
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ class NodeRecord:
         if self.attempt is not None:
             closure.deck_uri = outcome.deck_uri
         usual = _NODE.SUCCEEDED if outcome.error is None else _NODE.FAILED
-        self._stop(now, usual if outcome.phase is None else outcome.phase)
+        end_closure(self.message.closure, usual if outcome.phase is None else outcome.phase, now)
 
     def skip(self) -> None:
         """Note that it is skipped."""
@@ -175,14 +176,7 @@ class NodeRecord:
         """Note that it was aborted."""
         self.message.closure.error.CopyFrom(aborted_node(reason))
         self.message.closure.deck_uri = ""
-        self._stop(now, _NODE.ABORTED)
-
-    def _stop(self, now: dt.datetime, phase: execution_pb2.NodeExecution.Phase) -> None:
-        closure = self.message.closure
-        closure.phase = phase
-        closure.updated_at.FromDatetime(now)
-        if closure.HasField("started_at"):
-            closure.duration.FromTimedelta(now - closure.started_at.ToDatetime(now.tzinfo))
+        end_closure(self.message.closure, _NODE.ABORTED, now)
 
 
 def _nothing() -> None:
@@ -257,15 +251,8 @@ class AttemptRecord:
             self.message.closure.output_uri = self._node.place.outputs_uri(self.number)
         else:
             self.message.closure.error.CopyFrom(outcome.error)
-        self._stop(now, _TASK.SUCCEEDED if outcome.error is None else _TASK.FAILED)
+        end_closure(self.message.closure, _TASK.SUCCEEDED if outcome.error is None else _TASK.FAILED, now)
 
     def abort(self, now: dt.datetime) -> None:
         """Note that it was aborted; Flyte keeps no reason with it."""
-        self._stop(now, _TASK.ABORTED)
-
-    def _stop(self, now: dt.datetime, phase: execution_pb2.TaskExecution.Phase) -> None:
-        closure = self.message.closure
-        closure.phase = phase
-        closure.updated_at.FromDatetime(now)
-        if closure.HasField("started_at"):
-            closure.duration.FromTimedelta(now - closure.started_at.ToDatetime(now.tzinfo))
+        end_closure(self.message.closure, _TASK.ABORTED, now)

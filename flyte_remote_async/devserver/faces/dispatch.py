@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from flyte_remote_async.devserver.faults import Faults
     from flyte_remote_async.transport.base import Metadata, Method, Reply, Request, Response
 
-__all__ = ["Handler", "Registry"]
+__all__ = ["MAX_REQUEST_BYTES", "Handler", "Registry", "refusal_of_size"]
+
+MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
+"""The largest request that grpc-go, and so flyteadmin, takes unless it is told otherwise."""
+
+
+def refusal_of_size(request: bytes, limit: int = MAX_REQUEST_BYTES) -> str | None:
+    """Return in grpc-go's words why a request is refused for its size; None for one that is taken."""
+    size = len(request)
+    return f"grpc: received message larger than max ({size} vs. {limit})" if size > limit else None
 
 
 class Handler(Protocol):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from flyte_remote_async.devserver.faces.dispatch import refusal_of_size
 from flyte_remote_async.devserver.faults import ConnectionCutError
 from flyte_remote_async.errors import (
     ClosedError,
@@ -17,6 +18,7 @@ from flyte_remote_async.errors import (
     UnimplementedError,
 )
 from flyte_remote_async.transport.base import Reply
+from flyte_remote_async.transport.status import status_error
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -91,6 +93,8 @@ class InProcessTransport:
         handler = self._handlers.get(method.path)
         if handler is None:
             raise UnimplementedError(f"unknown method {method.name}", method=method.name, endpoint=_ENDPOINT)
+        if details := refusal_of_size(request):
+            raise status_error("RESOURCE_EXHAUSTED", details, method, _ENDPOINT)
         try:
             answer = await handler(request, metadata)
         except RPCError as error:

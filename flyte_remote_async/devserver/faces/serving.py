@@ -14,6 +14,7 @@ import grpc
 import grpc.aio
 
 from flyte_remote_async.devserver.faces.connections import cut_connections
+from flyte_remote_async.devserver.faces.dispatch import MAX_REQUEST_BYTES, refusal_of_size
 from flyte_remote_async.devserver.faults import ConnectionCutError
 from flyte_remote_async.errors import RPCError
 from flyte_remote_async.transport.base import Reply
@@ -29,8 +30,9 @@ __all__ = ["Handler", "ServerTLS", "Serving"]
 
 _LOG: Final = logging.getLogger(__name__)
 
-# What grpc-go, and so flyteadmin, takes unless it is told otherwise.
-MAX_RECEIVE_BYTES: Final = 4 * 1024 * 1024
+# Requests up to so many times the limit are received, to be refused in Flyte's words. What is larger still gRPC does
+# not even read.
+_RECEIVED: Final = 16
 _SERVICES: Final = frozenset(method.service for method in METHODS.values())
 
 
@@ -78,7 +80,7 @@ class Serving:
         self,
         handlers: Mapping[str, Handler],
         *,
-        max_receive_bytes: int = MAX_RECEIVE_BYTES,
+        max_receive_bytes: int = MAX_REQUEST_BYTES,
         tls: ServerTLS | None = None,
     ) -> None:
         self._handlers = handlers
@@ -101,14 +103,14 @@ class Serving:
             await anyio.to_thread.run_sync(_check_port, host, port)
         server = grpc.aio.server(
             options=(
-                ("grpc.max_receive_message_length", self._max_receive_bytes),
+                ("grpc.max_receive_message_length", _RECEIVED * self._max_receive_bytes),
                 ("grpc.max_send_message_length", -1),
                 ("grpc.max_metadata_size", 64 * 1024),
                 # Two servers on one port would each get some of the calls.
                 ("grpc.so_reuseport", 0),
             ),
         )
-        server.add_generic_rpc_handlers((_Dispatch(self._handlers, self.cut),))
+        server.add_generic_rpc_handlers((_Dispatch(self._handlers, self._max_receive_bytes, self.cut),))
         address = host if host.startswith("unix:") else f"{host}:{port}"
         try:
             bound = self._listen(server, address)
@@ -185,8 +187,9 @@ _Cutter: TypeAlias = "Callable[[str], Awaitable[None]]"
 
 
 class _Dispatch(grpc.GenericRpcHandler):
-    def __init__(self, handlers: Mapping[str, Handler], cut: _Cutter) -> None:
+    def __init__(self, handlers: Mapping[str, Handler], max_receive_bytes: int, cut: _Cutter) -> None:
         self._handlers = handlers
+        self._max_receive_bytes = max_receive_bytes
         self._cut = cut
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
@@ -194,12 +197,16 @@ class _Dispatch(grpc.GenericRpcHandler):
         handler = self._handlers.get(path)
         if handler is None or path not in METHODS:
             return grpc.unary_unary_rpc_method_handler(cast("Any", _unimplemented(path)))
-        return grpc.unary_unary_rpc_method_handler(cast("Any", _serve(handler, path, self._cut)))
+        return grpc.unary_unary_rpc_method_handler(
+            cast("Any", _serve(handler, path, self._max_receive_bytes, self._cut))
+        )
 
 
-def _serve(handler: Handler, path: str, cut: _Cutter) -> Any:
+def _serve(handler: Handler, path: str, max_receive_bytes: int, cut: _Cutter) -> Any:
     async def serve(request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
         metadata = cast("Metadata", tuple(context.invocation_metadata() or ()))
+        if details := refusal_of_size(request, max_receive_bytes):
+            return await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, details)
         try:
             reply = await handler(request, metadata)
         except RPCError as error:

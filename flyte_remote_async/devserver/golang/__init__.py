@@ -1,1 +1,1 @@
-"""Go's formats, as the libraries that Flyte is built on read and write them. Pure."""
+"""Go's formats, as the libraries that Flyte is built on read and write them."""

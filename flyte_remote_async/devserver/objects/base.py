@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import attrs
 
+from flyte_remote_async.devserver.naming import BUCKET
+
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterator
 
-__all__ = ["BUCKET", "Blob", "Blobs", "Draft", "ObjectInfo", "Tally", "key_of"]
+__all__ = ["PIECE", "REGION", "Blob", "Blobs", "Draft", "ObjectInfo", "Tally", "key_of"]
 
-BUCKET: Final = "my-s3-bucket"
-"""The only bucket, called as in Flyte's own sandbox."""
+REGION: Final = "us-east-1"
+"""Where S3's clients take the bucket to be."""
 
 PIECE: Final = 256 * 1024
 """Bytes that are read at a time."""

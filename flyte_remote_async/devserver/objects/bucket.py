@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar
 
 import anyio.to_thread
 
-from flyte_remote_async.devserver.objects.base import BUCKET, ObjectInfo
+from flyte_remote_async.devserver.naming import BUCKET
+from flyte_remote_async.devserver.objects.base import ObjectInfo
 from flyte_remote_async.devserver.objects.memory import BytesBlob, MemoryBlobs
 from flyte_remote_async.devserver.objects.streams import OpenObject, Upload
 from flyte_remote_async.errors import IntegrityError, MalformedMessageError, StorageError

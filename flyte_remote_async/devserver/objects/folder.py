@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote
 
-from flyte_remote_async.devserver.objects.base import BUCKET, PIECE, ObjectInfo, Tally
+from flyte_remote_async.devserver.naming import BUCKET
+from flyte_remote_async.devserver.objects.base import PIECE, ObjectInfo, Tally
 from flyte_remote_async.errors import UnsafePathError
 
 if TYPE_CHECKING:

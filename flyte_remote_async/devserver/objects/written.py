@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
 from flyteidl.core import identifier_pb2
 
-from flyte_remote_async.devserver.objects.base import BUCKET
+from flyte_remote_async.devserver.naming import BUCKET
 from flyte_remote_async.devserver.store.rows import execution_key
 from flyte_remote_async.devserver.store.sql import Statement
 

@@ -18,7 +18,7 @@ import attrs
 from flyteidl.core import execution_pb2
 from google.protobuf.json_format import MessageToDict
 
-from flyte_remote_async.devserver.objects import key_of
+from flyte_remote_async.devserver.objects import REGION, key_of
 from flyte_remote_async.devserver.runners.outcome import user_failure
 from flyte_remote_async.devserver.runners.processes import run_process
 from flyte_remote_async.devserver.runners.results import exited, left_behind, with_deck
@@ -192,8 +192,8 @@ class ContainerRunner:
             "AWS_ENDPOINT_URL": url,
             "AWS_ACCESS_KEY_ID": "devserver",
             "AWS_SECRET_ACCESS_KEY": "devserver",
-            "AWS_REGION": "us-east-1",
-            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
             "FLYTE_AWS_ENDPOINT": url,
             "FLYTE_AWS_ACCESS_KEY_ID": "devserver",
             "FLYTE_AWS_SECRET_ACCESS_KEY": "devserver",

@@ -12,11 +12,19 @@ if TYPE_CHECKING:
 
     from flyteidl.core import dynamic_job_pb2
 
-__all__ = ["RECOVERED", "TIMED_OUT", "Outcome", "aborted_node", "system_failure", "user_failure"]
+__all__ = [
+    "RECOVERED",
+    "SYSTEM",
+    "TIMED_OUT",
+    "WORKFLOW_ABORTED",
+    "Outcome",
+    "aborted_node",
+    "system_failure",
+    "user_failure",
+]
 
-USER: Final = execution_pb2.ExecutionError.USER
+_USER: Final = execution_pb2.ExecutionError.USER
 SYSTEM: Final = execution_pb2.ExecutionError.SYSTEM
-UNKNOWN: Final = execution_pb2.ExecutionError.UNKNOWN
 RECOVERED: Final = execution_pb2.NodeExecution.RECOVERED
 TIMED_OUT: Final = execution_pb2.NodeExecution.TIMED_OUT
 WORKFLOW_ABORTED: Final = "Workflow aborted."
@@ -59,7 +67,7 @@ def user_failure(code: str, message: str, at: dt.datetime | None = None, *, reco
         at: When the code failed, where known.
         recoverable: Whether another attempt may be made.
     """
-    error = execution_pb2.ExecutionError(code=code, message=_writable(message), kind=USER)
+    error = execution_pb2.ExecutionError(code=code, message=_writable(message), kind=_USER)
     if at is not None:
         error.timestamp.FromDatetime(at)
     return Outcome(error=error, recoverable=recoverable)

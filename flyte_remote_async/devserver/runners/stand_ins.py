@@ -17,7 +17,16 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["Attempt", "FlyteRecoverableException", "Interrupted", "Named", "StandIn", "StandIns", "current_attempt"]
+__all__ = [
+    "Attempt",
+    "FlyteRecoverableException",
+    "Interrupted",
+    "Named",
+    "StandIn",
+    "StandIns",
+    "acting_for",
+    "current_attempt",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -15,6 +15,7 @@ from flyteidl.admin import launch_plan_pb2
 from flyte_remote_async.devserver.scheduler.schedules import request_for, schedule_of
 from flyte_remote_async.devserver.store import Query
 from flyte_remote_async.devserver.store.filters import equals, parse_filters
+from flyte_remote_async.devserver.store.sql import EVERYTHING
 from flyte_remote_async.errors import AlreadyExistsError, ConfigError, InternalError, RPCError
 from flyte_remote_async.transport import methods
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["Launches", "Scheduler"]
 
 _LOG: Final = logging.getLogger(__name__)
-_EVERYTHING: Final = 2**31 - 1
 
 _Key = tuple[str, str, str, str]
 
@@ -154,7 +154,7 @@ class Scheduler:
 
     async def _active(self) -> dict[_Key, launch_plan_pb2.LaunchPlan]:
         where = (*equals("launch_plans", state=1), *parse_filters("ne(schedule_type,NONE)", "launch_plans"))
-        rows = await self._store.page(Query("launch_plans", where, limit=_EVERYTHING))
+        rows = await self._store.page(Query("launch_plans", where, limit=EVERYTHING))
         plans = map(launch_plan_pb2.LaunchPlan.FromString, rows)
         return {(plan.id.project, plan.id.domain, plan.id.name, plan.id.version): plan for plan in plans}
 

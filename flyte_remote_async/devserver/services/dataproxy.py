@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import base64
 import re
-import secrets
 from typing import TYPE_CHECKING, Any, Final
 
 from flyteidl.admin import node_execution_pb2, task_execution_pb2
 from flyteidl.core import identifier_pb2
 from flyteidl.service import dataproxy_pb2
 
+from flyte_remote_async.devserver.golang.kubernetes import random_name
 from flyte_remote_async.devserver.golang.prototext import prototext
 from flyte_remote_async.devserver.golang.references import BadReferenceError, constructed, parsed
-from flyte_remote_async.devserver.objects import BUCKET
+from flyte_remote_async.devserver.naming import BUCKET
 from flyte_remote_async.devserver.services.lifetimes import download_life, upload_life
 from flyte_remote_async.devserver.store import Query
 from flyte_remote_async.devserver.store.filters import equals
@@ -55,7 +55,6 @@ _NODE: Final = (
     r"(?:/(?P<attempt>[0-9]+))?"
 )
 _ADDRESS: Final = re.compile(rf"{_NODE}/(?:(?P<side>[iod])|(?P<side_of_one>[io])/(?P<variable>{_WORD}))\Z")
-_NAME_LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"
 _NAME_LENGTH: Final = 20
 _MOST_ATTEMPTS: Final = (1 << 63) - 1
 
@@ -99,7 +98,7 @@ class DataProxyService:
             await self._check_that_it_is_new(request)
         life = upload_life(request)
         root = request.filename_root or base64.b32encode(request.content_md5).decode()
-        name = request.filename or "".join(secrets.choice(_NAME_LETTERS) for _ in range(_NAME_LENGTH))
+        name = request.filename or random_name(_NAME_LENGTH)
         native = _location(request, root, name, "shardedStorageLocation")
         digest = base64.b64encode(request.content_md5).decode()
         headers = {"Content-Length": str(len(digest)), "Content-MD5": digest}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from flyteidl.admin import description_entity_pb2
 from flyteidl.core import identifier_pb2
 
-from flyte_remote_async.devserver.services.listing import check_limit, page, query
+from flyte_remote_async.devserver.services.listing import ENTITY_TABLES, check_limit, page, query
 from flyte_remote_async.devserver.services.refusals import check_fields, imply_kind, missing
 from flyte_remote_async.devserver.store import Condition, Query
 from flyte_remote_async.devserver.store.filters import equals, parse_filters
@@ -24,11 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["DescriptionService"]
 
 _TABLE: Final = "description_entities"
-_FILTERED_AS: Final = {
-    identifier_pb2.TASK: "tasks",
-    identifier_pb2.WORKFLOW: "workflows",
-    identifier_pb2.LAUNCH_PLAN: "launch_plans",
-}
 
 
 class DescriptionService:
@@ -64,9 +59,9 @@ class DescriptionService:
             raise missing("id")
         check_fields(request.id, "project", "domain", "name")
         check_limit(request)
-        if request.filters and request.resource_type not in _FILTERED_AS:
+        if request.filters and request.resource_type not in ENTITY_TABLES:
             raise InternalError("unsupported entity ''")
-        filtered_as = _FILTERED_AS.get(request.resource_type, "tasks")
+        filtered_as = ENTITY_TABLES.get(request.resource_type, "tasks")
         where = (
             *equals(_TABLE, project=request.id.project, domain=request.id.domain, name=request.id.name),
             *_conditions(request.filters, filtered_as),

@@ -20,8 +20,10 @@ from flyte_remote_async.devserver.golang.prototext import prototext
 from flyte_remote_async.devserver.services.refusals import (
     TERMINAL,
     absent,
+    already_ended,
     check_attempt,
     check_node,
+    known_execution,
     missing,
     with_details,
 )
@@ -74,9 +76,7 @@ class EventService:
         if not event.HasField("execution_id"):
             told = prototext(event)
             raise InvalidArgumentError(f"Workflow event handler request event doesn't have an execution id - {told}")
-        found = await self._store.get_execution(event.execution_id)
-        if found is None:
-            raise absent("execution", event.execution_id)
+        found = await known_execution(self._store, event.execution_id)
         _check_producer(event)
 
         def change(execution: execution_pb2.Execution) -> None:
@@ -131,8 +131,7 @@ class EventService:
             if event.HasField(told):
                 getattr(identifier, field).CopyFrom(getattr(event, told))
         check_attempt(identifier)
-        if await self._store.get_execution(identifier.node_execution_id.execution_id) is None:
-            raise absent("execution", identifier.node_execution_id.execution_id)
+        await known_execution(self._store, identifier.node_execution_id.execution_id)
         _check_producer(event)
         attempt = await self._store.get_attempt(identifier)
         if attempt is None:
@@ -177,7 +176,7 @@ def _check_workflow_phase(phase: int, event: told_pb2.WorkflowExecutionEvent) ->
     if phase == event.phase != _Workflow.QUEUED:
         raise AlreadyExistsError(f"This phase {now} was already recorded for workflow execution {run}")
     if phase in TERMINAL:
-        raise _already_ended(f"Invalid phase change from {now} to {told} for workflow execution {run}", now)
+        raise already_ended(f"Invalid phase change from {now} to {told} for workflow execution {run}", now)
     if phase == _Workflow.RUNNING and event.phase == _Workflow.QUEUED:
         raise FailedPreconditionError(f"Cannot go from {now} to {told} for workflow execution {run}")
     if phase == _Workflow.ABORTING and event.phase not in TERMINAL:
@@ -190,7 +189,7 @@ def _check_node_phase(phase: int, event: told_pb2.NodeExecutionEvent) -> None:
         raise AlreadyExistsError(f"This phase was already recorded {now} for {prototext(event.id)}")
     if phase in _NODE_TERMINAL:
         named = "/".join(map(str, node_key(event.id).values()))
-        raise _already_ended(f"Invalid phase change from {now} to {told} for node execution {named}", told)
+        raise already_ended(f"Invalid phase change from {now} to {told} for node execution {named}", told)
 
 
 def _check_task_phase(attempt: task_execution_pb2.TaskExecution, event: told_pb2.TaskExecutionEvent) -> None:
@@ -201,13 +200,7 @@ def _check_task_phase(attempt: task_execution_pb2.TaskExecution, event: told_pb2
             f"have already recorded task execution phase {told} (version: {event.phase_version}) for {named}"
         )
     if phase in _TASK_TERMINAL:
-        raise _already_ended(f"invalid phase change from {now} to {told} for task execution {named}", told)
-
-
-def _already_ended(details: str, phase: str) -> FailedPreconditionError:
-    reason = event_pb2.EventFailureReason()
-    reason.already_in_terminal_state.current_phase = phase
-    return with_details(FailedPreconditionError, details, reason)
+        raise already_ended(f"invalid phase change from {now} to {told} for task execution {named}", told)
 
 
 def _new_node(event: told_pb2.NodeExecutionEvent) -> node_execution_pb2.NodeExecution:

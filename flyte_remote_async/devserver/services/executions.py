@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from flyteidl.admin import event_pb2, execution_pb2
+from flyteidl.admin import execution_pb2
 from flyteidl.core import execution_pb2 as core_execution_pb2
 
 from flyte_remote_async.devserver.services.limits import READ_LIMIT, readable
 from flyte_remote_async.devserver.services.listing import check_resource_list, page, query, trimmed
-from flyte_remote_async.devserver.services.refusals import TERMINAL, absent, check_execution, with_details
+from flyte_remote_async.devserver.services.refusals import (
+    TERMINAL,
+    absent,
+    already_ended,
+    check_execution,
+    known_execution,
+)
 from flyte_remote_async.devserver.services.spans import Spans
 from flyte_remote_async.devserver.store.filters import equals, parse_filters
-from flyte_remote_async.errors import FailedPreconditionError
 from flyte_remote_async.transport import methods
 
 if TYPE_CHECKING:
@@ -68,7 +73,7 @@ class ExecutionService:
     async def get(self, request: execution_pb2.WorkflowExecutionGetRequest) -> execution_pb2.Execution:
         """Serve GetExecution."""
         check_execution(request)
-        return await self._found(request.id)
+        return await known_execution(self._store, request.id)
 
     async def list(self, request: common_pb2.ResourceListRequest) -> execution_pb2.ExecutionList:
         """Serve ListExecutions: active ones unless the filters speak of a state, with errors cut short."""
@@ -90,7 +95,7 @@ class ExecutionService:
         self, request: execution_pb2.WorkflowExecutionGetDataRequest
     ) -> execution_pb2.WorkflowExecutionGetDataResponse:
         """Serve GetExecutionData; parts of the identifier that are left out fit any."""
-        found = await self._found(request.id)
+        found = await known_execution(self._store, request.id)
         inputs, outputs = readable(await self._store.get_execution_data(found.id), self._read_limit)
         return execution_pb2.WorkflowExecutionGetDataResponse(
             inputs={}, outputs={}, full_inputs=inputs, full_outputs=outputs
@@ -101,7 +106,7 @@ class ExecutionService:
     ) -> execution_pb2.WorkflowExecutionGetMetricsResponse:
         """Serve GetExecutionMetrics."""
         check_execution(request)
-        span = await Spans(self._store).of_execution(await self._found(request.id), request.depth)
+        span = await Spans(self._store).of_execution(await known_execution(self._store, request.id), request.depth)
         return execution_pb2.WorkflowExecutionGetMetricsResponse(span=span)
 
     async def update(self, request: execution_pb2.ExecutionUpdateRequest) -> execution_pb2.ExecutionUpdateResponse:
@@ -127,7 +132,8 @@ class ExecutionService:
         def change(execution: execution_pb2.Execution) -> None:
             closure = execution.closure
             if closure.phase in TERMINAL:
-                raise _already_ended(_Phase.Phase.Name(closure.phase))
+                phase = _Phase.Phase.Name(closure.phase)
+                raise already_ended("Cannot abort an already terminated workflow execution", phase)
             closure.abort_metadata.cause = request.cause
             closure.abort_metadata.principal = ""
             closure.phase = _Phase.ABORTING
@@ -136,15 +142,3 @@ class ExecutionService:
             raise absent("execution", request.id)
         await self._launcher.abort(request.id, request.cause)
         return execution_pb2.ExecutionTerminateResponse()
-
-    async def _found(self, identifier: identifier_pb2.WorkflowExecutionIdentifier) -> execution_pb2.Execution:
-        found = await self._store.get_execution(identifier)
-        if found is None:
-            raise absent("execution", identifier)
-        return found
-
-
-def _already_ended(phase: str) -> FailedPreconditionError:
-    reason = event_pb2.EventFailureReason()
-    reason.already_in_terminal_state.current_phase = phase
-    return with_details(FailedPreconditionError, "Cannot abort an already terminated workflow execution", reason)

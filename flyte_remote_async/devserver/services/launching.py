@@ -6,7 +6,6 @@ Source: flyteadmin/pkg/manager/impl/execution_manager.go of Flyte 1.16.8.
 from __future__ import annotations
 
 import re
-import secrets
 from typing import TYPE_CHECKING, Final
 
 from flyteidl.admin import execution_pb2
@@ -15,6 +14,7 @@ from flyteidl.core import identifier_pb2, literals_pb2
 
 from flyte_remote_async.devserver.faults import DatabaseFails, KubernetesFails
 from flyte_remote_async.devserver.golang.enums import enum_name
+from flyte_remote_async.devserver.golang.kubernetes import random_name
 from flyte_remote_async.devserver.services.attributes import find_attributes
 from flyte_remote_async.devserver.services.concurrency import check_concurrency
 from flyte_remote_async.devserver.services.execution_config import resolve, run_spec
@@ -26,6 +26,7 @@ from flyte_remote_async.devserver.services.refusals import (
     check_notifications,
     check_place,
     duplicate,
+    known_execution,
     missing,
 )
 from flyte_remote_async.devserver.services.targets import find_target
@@ -47,7 +48,6 @@ __all__ = ["LaunchService"]
 _NAME: Final = re.compile(r"^[a-z][a-z\-0-9]*$")
 _LONGEST_NAME: Final = 63
 _LONGEST_TAG: Final = 255
-_NAME_CHARACTERS: Final = "bcdfghjklmnpqrstvwxz2456789"  # those that Kubernetes makes names of
 _CONFIG: Final = "WORKFLOW_EXECUTION_CONFIG"
 
 
@@ -89,7 +89,7 @@ class LaunchService:
             raise target.absent
         execution = execution_pb2.Execution(spec=request.spec)
         execution.id.project, execution.id.domain = request.project, request.domain
-        execution.id.name = request.name or _random_name()
+        execution.id.name = request.name or "a" + random_name(19)
         await self._store.put_execution_data(execution.id, inputs=complete, user_inputs=inputs)
         config = await self._complete(execution, target)
         await self._start(execution, complete, config, tagged=not target.is_task)
@@ -97,13 +97,13 @@ class LaunchService:
 
     async def relaunch(self, request: execution_pb2.ExecutionRelaunchRequest) -> execution_pb2.ExecutionCreateResponse:
         """Serve RelaunchExecution: the same spec and the same inputs, as an execution of its own."""
-        before = await self._found(request.id)
+        before = await known_execution(self._store, request.id)
         before.spec.overwrite_cache = request.overwrite_cache
         return await self._again(request, before, execution_pb2.ExecutionMetadata.RELAUNCH)
 
     async def recover(self, request: execution_pb2.ExecutionRecoverRequest) -> execution_pb2.ExecutionCreateResponse:
         """Serve RecoverExecution: the same again, of which the nodes that succeeded do not run again."""
-        before = await self._found(request.id)
+        before = await known_execution(self._store, request.id)
         if request.HasField("metadata"):
             before.spec.metadata.parent_node_execution.CopyFrom(request.metadata.parent_node_execution)
         return await self._again(request, before, execution_pb2.ExecutionMetadata.RECOVERED)
@@ -120,12 +120,6 @@ class LaunchService:
         place = {"project": request.id.project, "domain": request.id.domain}
         asked = execution_pb2.ExecutionCreateRequest(**place, name=request.name, spec=before.spec, inputs=inputs)
         return await self.create(asked)
-
-    async def _found(self, identifier: identifier_pb2.WorkflowExecutionIdentifier) -> execution_pb2.Execution:
-        found = await self._store.get_execution(identifier)
-        if found is None:
-            raise absent("execution", identifier)
-        return found
 
     async def _user_inputs(self, execution: execution_pb2.Execution) -> literals_pb2.LiteralMap:
         """Return the inputs that the caller of an execution gave."""
@@ -191,7 +185,7 @@ class LaunchService:
         parent = spec.metadata.parent_node_execution
         if await self._store.get_node(parent) is None:
             raise absent("node execution", parent)
-        source = (await self._found(parent.execution_id)).spec
+        source = (await known_execution(self._store, parent.execution_id)).spec
         spec.metadata.principal = source.metadata.principal
         spec.metadata.nesting = source.metadata.nesting + 1
         if source.HasField("execution_cluster_label"):
@@ -265,10 +259,6 @@ def _check_name(name: str) -> None:
         raise InvalidArgumentError(f"size of name exceeded length {_LONGEST_NAME} : {name}")
     if not _NAME.fullmatch(name):
         raise InvalidArgumentError(f"invalid name format: {name}, does not match regex '{_NAME.pattern}'")
-
-
-def _random_name() -> str:
-    return "a" + "".join(secrets.choice(_NAME_CHARACTERS) for _ in range(19))
 
 
 def _notifications(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from flyteidl.core import identifier_pb2
 from google.protobuf.message import Message
 
 from flyte_remote_async.devserver.golang.prototext import prototext
@@ -16,9 +17,16 @@ from flyte_remote_async.errors import InvalidArgumentError
 if TYPE_CHECKING:
     from flyte_remote_async.devserver.store import Condition, Store
 
-__all__ = ["check_limit", "check_resource_list", "next_token", "page", "query", "sort", "trimmed"]
+__all__ = ["ENTITY_TABLES", "check_limit", "check_resource_list", "next_token", "page", "query", "sort", "trimmed"]
 
 M = TypeVar("M", bound=Message)
+
+ENTITY_TABLES: Final = {
+    identifier_pb2.TASK: "tasks",
+    identifier_pb2.WORKFLOW: "workflows",
+    identifier_pb2.LAUNCH_PLAN: "launch_plans",
+}
+"""The tables of what is registered, by the kind of its identifier."""
 
 _SHOWN_BYTES: Final = 100
 _LAST_OFFSET: Final = 2**63 - 1

@@ -8,7 +8,7 @@ from flyteidl.admin import common_pb2
 from flyteidl.core import identifier_pb2
 
 from flyte_remote_async.devserver.golang.enums import enum_name
-from flyte_remote_async.devserver.services.listing import check_limit, next_token, query, sort
+from flyte_remote_async.devserver.services.listing import ENTITY_TABLES, check_limit, next_token, query, sort
 from flyte_remote_async.devserver.services.refusals import check_fields, missing
 from flyte_remote_async.devserver.store.filters import equals, parse_filters
 from flyte_remote_async.devserver.store.sql import Query, Statement
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["NamedEntityService"]
 
-_TABLES: Final = {
-    identifier_pb2.TASK: "tasks",
-    identifier_pb2.WORKFLOW: "workflows",
-    identifier_pb2.LAUNCH_PLAN: "launch_plans",
-}
 _LONGEST_DESCRIPTION: Final = 300
 _SELECT: Final = (
     "SELECT entities.project, entities.domain, entities.name, "
@@ -57,7 +52,7 @@ class NamedEntityService:
         _check(request)
         if not request.HasField("metadata"):
             raise missing("metadata")
-        if request.metadata.state != common_pb2.NAMED_ENTITY_ACTIVE and request.resource_type not in _TABLES:
+        if request.metadata.state != common_pb2.NAMED_ENTITY_ACTIVE and request.resource_type not in ENTITY_TABLES:
             kind = enum_name(identifier_pb2.ResourceType, request.resource_type)
             raise InvalidArgumentError(f"Resource [{kind}] cannot have its state updated")
         before = (await self._get(request)).metadata
@@ -125,7 +120,7 @@ def _check(request: common_pb2.NamedEntityGetRequest | common_pb2.NamedEntityUpd
 
 
 def _table(request: Any, what: str) -> str:
-    table = _TABLES.get(request.resource_type)
+    table = ENTITY_TABLES.get(request.resource_type)
     if table is None:
         kind = enum_name(identifier_pb2.ResourceType, request.resource_type)
         raise InvalidArgumentError(f"Cannot {what} for resource type: {kind}")

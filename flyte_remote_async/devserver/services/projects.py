@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from flyteidl.admin import common_pb2, project_pb2, version_pb2
 
-from flyte_remote_async.devserver.services.kubernetes import dns_label_problems
+from flyte_remote_async.devserver.golang.kubernetes import dns_label_problems
 from flyte_remote_async.devserver.services.listing import page, query
 from flyte_remote_async.devserver.services.refusals import DOMAINS, check_labels, duplicate, missing
-from flyte_remote_async.devserver.store.sql import Condition
+from flyte_remote_async.devserver.store.sql import EVERYTHING, Condition
 from flyte_remote_async.errors import InvalidArgumentError, NotFoundError
 from flyte_remote_async.transport import methods
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["ProjectService"]
 
 _LONGEST: Final = {"name": 64, "description": 300}
-_EVERYTHING: Final = 2**31 - 1
 
 
 class ProjectService:
@@ -71,7 +70,7 @@ class ProjectService:
         """Serve ListProjects: by id; without filters those that are not archived; without a limit all of them."""
         asked = project_pb2.ProjectListRequest()
         asked.CopyFrom(request)
-        asked.limit = request.limit or _EVERYTHING
+        asked.limit = request.limit or EVERYTHING
         if not request.HasField("sort_by"):
             asked.sort_by.CopyFrom(common_pb2.Sort(key="identifier", direction=common_pb2.Sort.ASCENDING))
         where = (

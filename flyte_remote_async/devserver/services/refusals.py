@@ -7,19 +7,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from flyteidl.admin import project_pb2
-from flyteidl.core import execution_pb2
+from flyteidl.admin import event_pb2, project_pb2
+from flyteidl.core import execution_pb2, identifier_pb2
 
 from flyte_remote_async.devserver.golang.enums import enum_name
+from flyte_remote_async.devserver.golang.kubernetes import label_key_problems, label_value_problems
 from flyte_remote_async.devserver.golang.prototext import prototext
-from flyte_remote_async.devserver.services.kubernetes import label_key_problems, label_value_problems
-from flyte_remote_async.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError, RPCError
+from flyte_remote_async.errors import (
+    AlreadyExistsError,
+    FailedPreconditionError,
+    InvalidArgumentError,
+    NotFoundError,
+    RPCError,
+    UnknownError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from flyteidl.admin import common_pb2
-    from flyteidl.core import identifier_pb2
+    from flyteidl.admin import execution_pb2 as admin_execution_pb2
     from google.protobuf.message import Message
 
     from flyte_remote_async.devserver.store import Store
@@ -28,6 +35,7 @@ __all__ = [
     "DOMAINS",
     "TERMINAL",
     "absent",
+    "already_ended",
     "check_attempt",
     "check_entity",
     "check_execution",
@@ -39,6 +47,7 @@ __all__ = [
     "check_project",
     "duplicate",
     "imply_kind",
+    "known_execution",
     "missing",
     "with_details",
 ]
@@ -51,8 +60,6 @@ DOMAINS: Final = ("development", "staging", "production")
 _Phase = execution_pb2.WorkflowExecution
 TERMINAL: Final = frozenset((_Phase.SUCCEEDED, _Phase.FAILED, _Phase.ABORTED, _Phase.TIMED_OUT))
 """The phases that an execution does not leave."""
-
-_TASK: Final = 1  # identifier_pb2.TASK
 
 _MOST_LABELS: Final = 16
 
@@ -81,11 +88,11 @@ def check_fields(message: Any, *fields: str) -> None:
             raise missing(field)
 
 
-def check_execution(request: Any, field: str = "id") -> None:
+def check_execution(request: Any) -> None:
     """Refuse a request whose execution identifier is not there or not complete."""
-    if not request.HasField(field):
-        raise missing(field)
-    check_fields(getattr(request, field), "project", "domain", "name")
+    if not request.HasField("id"):
+        raise missing("id")
+    check_fields(request.id, "project", "domain", "name")
 
 
 def check_node(identifier: identifier_pb2.NodeExecutionIdentifier) -> None:
@@ -103,7 +110,7 @@ def check_attempt(identifier: identifier_pb2.TaskExecutionIdentifier) -> None:
     check_node(identifier.node_execution_id)
     if not identifier.HasField("task_id"):
         raise missing("task_id")
-    check_entity(identifier, "task_id", _TASK)
+    check_entity(identifier, "task_id", identifier_pb2.TASK)
 
 
 def imply_kind(identifier: identifier_pb2.Identifier, kind: identifier_pb2.ResourceType) -> None:
@@ -113,8 +120,6 @@ def imply_kind(identifier: identifier_pb2.Identifier, kind: identifier_pb2.Resou
 
 def check_entity(request: Any, field: str, expected: int) -> None:
     """Refuse a request whose entity identifier is not there, not complete, or of another kind."""
-    from flyteidl.core import identifier_pb2
-
     if not request.HasField(field):
         raise missing("id")
     identifier = getattr(request, field)
@@ -130,17 +135,23 @@ def check_entity(request: Any, field: str, expected: int) -> None:
 
 async def check_place(store: Store, project: str, domain: str) -> None:
     """Refuse a project that is not registered or not active, and a domain that there is not."""
-    found = await store.get_project(project)
-    if found is None:
-        raise InvalidArgumentError(
-            f"failed to validate that project [{project}] and domain [{domain}] are registered, "
-            f"err: [project [{project}] not found]"
-        )
+    about = f"failed to validate that project [{project}] and domain [{domain}] are registered"
+    found = await _project(store, project, about)
     if found.state != found.ACTIVE:
         reason = project_pb2.InactiveProject(id=found.id)
         raise with_details(InvalidArgumentError, f"project [{project}] is not active", reason)
     if domain not in DOMAINS:
         raise InvalidArgumentError(f"domain [{domain}] is unrecognized by system")
+
+
+async def _project(store: Store, project: str, refusal: str) -> project_pb2.Project:
+    try:
+        found = await store.get_project(project)
+    except UnknownError as error:  # of the database
+        raise InvalidArgumentError(f"{refusal}, err: [{error.details}]") from error
+    if found is None:
+        raise InvalidArgumentError(f"{refusal}, err: [project [{project}] not found]")
+    return found
 
 
 async def check_project(store: Store, project: str, what: str, *, must_be_active: bool = False) -> None:
@@ -152,13 +163,19 @@ async def check_project(store: Store, project: str, what: str, *, must_be_active
         what: What is checked, in the words of the refusal.
         must_be_active: Whether one that is not active is refused.
     """
-    found = await store.get_project(project)
-    if found is None:
-        raise InvalidArgumentError(
-            f"failed to validate that project [{project}] {what}, err: [project [{project}] not found]"
-        )
+    found = await _project(store, project, f"failed to validate that project [{project}] {what}")
     if must_be_active and found.state != found.ACTIVE:
         raise InvalidArgumentError(f"project [{project}] is not active")
+
+
+async def known_execution(
+    store: Store, identifier: identifier_pb2.WorkflowExecutionIdentifier
+) -> admin_execution_pb2.Execution:
+    """Return an execution; a request for one that there is not is refused."""
+    found = await store.get_execution(identifier)
+    if found is None:
+        raise absent("execution", identifier)
+    return found
 
 
 def with_details(cls: type[E], details: str, reason: Message) -> E:
@@ -168,6 +185,18 @@ def with_details(cls: type[E], details: str, reason: Message) -> E:
     status = status_pb2.Status(code=code_pb2.Code.Value(cls.code), message=details)
     status.details.add().Pack(reason)
     return cls(details, trailing_metadata=(("grpc-status-details-bin", status.SerializeToString()),))
+
+
+def already_ended(details: str, phase: str) -> FailedPreconditionError:
+    """Return the refusal of a change to what has ended.
+
+    Args:
+        details: The refusal's words.
+        phase: The phase that programs are told.
+    """
+    reason = event_pb2.EventFailureReason()
+    reason.already_in_terminal_state.current_phase = phase
+    return with_details(FailedPreconditionError, details, reason)
 
 
 def check_notifications(notifications: Iterable[common_pb2.Notification]) -> None:

@@ -11,7 +11,7 @@ from flyteidl.core import compiler_pb2, identifier_pb2
 
 from flyte_remote_async.devserver.golang.prototext import prototext
 from flyte_remote_async.devserver.golang.references import BadReferenceError, constructed
-from flyte_remote_async.devserver.objects.base import BUCKET
+from flyte_remote_async.devserver.naming import BUCKET
 from flyte_remote_async.devserver.services.entities import no_entity
 from flyte_remote_async.devserver.services.expected_inputs import expected_inputs
 from flyte_remote_async.devserver.services.launch_plan_checks import check_entity_metadata
@@ -25,6 +25,7 @@ from flyte_remote_async.devserver.services.refusals import (
     with_details,
 )
 from flyte_remote_async.devserver.store.filters import equals
+from flyte_remote_async.devserver.store.sql import EVERYTHING
 from flyte_remote_async.errors import AlreadyExistsError, InternalError, InvalidArgumentError, NotFoundError
 from flyte_remote_async.transport import methods
 
@@ -193,7 +194,7 @@ class RegistrationService:
 
     async def _active(self, identifier: identifier_pb2.Identifier) -> list[launch_plan_pb2.LaunchPlan]:
         name = {"project": identifier.project, "domain": identifier.domain, "name": identifier.name}
-        everything = common_pb2.ResourceListRequest(limit=2**31 - 1)
+        everything = common_pb2.ResourceListRequest(limit=EVERYTHING)
         asked = query("UpdateLaunchPlan", "launch_plans", everything, equals("launch_plans", **name, state=1))
         return [launch_plan_pb2.LaunchPlan.FromString(data) for data in await self._store.page(asked)]
 

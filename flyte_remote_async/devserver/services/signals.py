@@ -12,7 +12,7 @@ from flyte_remote_async.devserver.services.refusals import check_fields, duplica
 from flyte_remote_async.devserver.store.filters import equals
 from flyte_remote_async.devserver.store.rows import execution_key
 from flyte_remote_async.devserver.validators.typecheck import castable, literal_type_of
-from flyte_remote_async.errors import InvalidArgumentError
+from flyte_remote_async.errors import InvalidArgumentError, UnknownError
 from flyte_remote_async.transport import methods
 
 if TYPE_CHECKING:
@@ -72,11 +72,7 @@ class SignalService:
         _check(request)
         if not request.HasField("value"):
             raise missing("value")
-        found = await self._store.get_signal(request.id)
-        if found is None:
-            run = request.id.execution_id
-            named = f"{{{{{run.project} {run.domain} {run.name}}} {request.id.signal_id}}}"
-            raise InvalidArgumentError(f"failed to validate that signal [{named}] exists, err: [signal does not exist]")
+        found = await self._existing(request.id)
         if not castable(found.type, literal_type_of(request.value)):
             kind = " ".join(map(str, found.type.SerializeToString()))
             raise InvalidArgumentError(
@@ -87,6 +83,18 @@ class SignalService:
         await self._store.put_signal(found)
         self._told(found.id)
         return signal_pb2.SignalSetResponse()
+
+    async def _existing(self, identifier: identifier_pb2.SignalIdentifier) -> signal_pb2.Signal:
+        reason = "signal does not exist"
+        try:
+            found = await self._store.get_signal(identifier)
+        except UnknownError as error:  # of the database
+            found, reason = None, error.details
+        if found is None:
+            run = identifier.execution_id
+            named = f"{{{{{run.project} {run.domain} {run.name}}} {identifier.signal_id}}}"
+            raise InvalidArgumentError(f"failed to validate that signal [{named}] exists, err: [{reason}]")
+        return found
 
 
 def _check(request: signal_pb2.SignalGetOrCreateRequest | signal_pb2.SignalSetRequest) -> None:

@@ -15,10 +15,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from flyte_remote_async.devserver.golang.prototext import prototext
 from flyte_remote_async.devserver.services.entities import no_entity
-from flyte_remote_async.devserver.services.refusals import absent
+from flyte_remote_async.devserver.services.refusals import known_execution
 from flyte_remote_async.devserver.store import Query
 from flyte_remote_async.devserver.store.filters import equals
 from flyte_remote_async.devserver.store.rows import execution_key, node_key
+from flyte_remote_async.devserver.store.sql import EVERYTHING
 from flyte_remote_async.errors import InternalError
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Spans"]
 
-_EVERYTHING: Final = 2**31 - 1
 _START: Final = "start-node"
 _END: Final = "end-node"
 
@@ -91,14 +91,14 @@ class Spans:
         from flyteidl.admin.node_execution_pb2 import NodeExecution
 
         where = equals("node_executions", **execution_key(run), parent_id=parent)
-        rows = await self._store.page(Query("node_executions", where, limit=_EVERYTHING))
+        rows = await self._store.page(Query("node_executions", where, limit=EVERYTHING))
         return {node.metadata.spec_node_id: node for node in map(NodeExecution.FromString, rows)}
 
     async def _attempts(self, node: identifier_pb2.NodeExecutionIdentifier) -> list[TaskExecution]:
         from flyteidl.admin.task_execution_pb2 import TaskExecution
 
         rows = await self._store.page(
-            Query("task_executions", equals("task_executions", **node_key(node)), limit=_EVERYTHING)
+            Query("task_executions", equals("task_executions", **node_key(node)), limit=EVERYTHING)
         )
         return [TaskExecution.FromString(row) for row in rows]
 
@@ -197,9 +197,7 @@ class Spans:
             span.spans.append(_operation("NODE_SETUP", closure.created_at, closure.updated_at))
             return
         identifier = closure.workflow_node_metadata.executionId
-        child = await self._store.get_execution(identifier)
-        if child is None:
-            raise absent("execution", identifier)
+        child = await known_execution(self._store, identifier)
         span.spans.append(_operation("NODE_SETUP", closure.created_at, child.closure.created_at))
         span.spans.append(await self.of_execution(child, depth))
         _add_teardown(span, "NODE_TEARDOWN", child, closure)

@@ -18,6 +18,7 @@ import attrs
 from flyte_remote_async.devserver.golang.durations import DurationError, parse_duration
 from flyte_remote_async.devserver.store import Condition
 from flyte_remote_async.devserver.store.schema import TABLES, ColumnType
+from flyte_remote_async.devserver.store.sql import check_texts
 from flyte_remote_async.errors import InvalidArgumentError, UnknownError
 
 if TYPE_CHECKING:
@@ -151,6 +152,7 @@ def _condition(expression: str, table: str) -> Condition:
     values = text.split(";")
     if function in _MEMBERSHIPS:
         # One bound value however many there are: SQLite limits the number of marks.
+        check_texts(values)
         listed = json.dumps([_value(value, column.type) for value in values])
         sql = f"{column.sql} {_MEMBERSHIPS[function]} (SELECT value FROM json_each(?))"  # noqa: S608 - names of ours
         return Condition(sql, (listed,), column.table)

@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Row",
     "attempt",
+    "attempt_key",
     "description",
     "entity_key",
     "execution",
     "execution_key",
     "launch_plan",
+    "named_entity",
     "node",
     "node_key",
     "owner",
@@ -260,7 +262,8 @@ def _error(closure: Any) -> Row:
     if not closure.HasField("error"):
         return {"error_kind": None, "error_code": None}
     kind = enum_name(core_execution_pb2.ExecutionError.ErrorKind, closure.error.kind)
-    return {"error_kind": kind, "error_code": closure.error.code}
+    # What a task calls its error is not refused: it would be tried again for ever.
+    return {"error_kind": kind, "error_code": closure.error.code.replace("\0", "")}
 
 
 def _instant(stamp: Timestamp) -> int:

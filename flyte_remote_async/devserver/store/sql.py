@@ -6,21 +6,44 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from flyte_remote_async.errors import UnknownError
 
-__all__ = ["Condition", "Query", "Statement", "delete", "insert", "select", "upsert"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+__all__ = ["EVERYTHING", "Condition", "Query", "Statement", "check_texts", "delete", "insert", "select", "upsert"]
+
+EVERYTHING: Final = 2**31 - 1
+"""The largest limit that a request can have: no page is cut by it."""
 
 _KEPT: Final = frozenset({"created_at"})
 """What the first write of a row says stays."""
 
 
+def check_texts(values: Iterable[Any]) -> None:
+    """Refuse texts with a NUL in them, which SQLite would take and Flyte's PostgreSQL does not.
+
+    Raises:
+        UnknownError: There is one.
+    """
+    for value in values:
+        if isinstance(value, str) and "\0" in value:
+            raise UnknownError('failed database operation with invalid byte sequence for encoding "UTF8": 0x00')
+
+
 @attrs.frozen
 class Statement:
-    """One statement, with the values that are bound to its marks."""
+    """One statement, with the values that are bound to its marks.
+
+    Raises:
+        UnknownError: A text has a NUL in it.
+    """
 
     sql: str
     values: Sequence[Any] = ()
+
+    def __attrs_post_init__(self) -> None:
+        check_texts(self.values)
 
 
 @attrs.frozen

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio.to_thread
 
-from flyte_remote_async.devserver.objects.base import BUCKET
+from flyte_remote_async.devserver.naming import BUCKET
 from flyte_remote_async.devserver.web.guard import Hosts
 from flyte_remote_async.devserver.web.port import HTTPPort
 from flyte_remote_async.devserver.web.signing import Signer

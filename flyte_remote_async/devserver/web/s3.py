@@ -14,7 +14,8 @@ from urllib.parse import unquote
 from starlette.responses import Response
 from starlette.routing import Route
 
-from flyte_remote_async.devserver.objects import BUCKET
+from flyte_remote_async.devserver.naming import BUCKET
+from flyte_remote_async.devserver.objects import REGION
 from flyte_remote_async.devserver.web import s3xml
 from flyte_remote_async.devserver.web.answers import Answering, S3Error, no_such_key
 from flyte_remote_async.devserver.web.bodies import unchunked
@@ -74,7 +75,7 @@ class _Face:
         query = request.query_params
         match request.method:
             case "HEAD" | "PUT":
-                return Response(headers={"x-amz-bucket-region": "us-east-1"})
+                return Response(headers={"x-amz-bucket-region": REGION})
             case "GET" if "location" in query:
                 return _xml(s3xml.document("LocationConstraint"))
             case "GET" if query.get("list-type") == "2":

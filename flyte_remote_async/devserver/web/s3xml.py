@@ -7,7 +7,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
-from flyte_remote_async.devserver.objects.base import BUCKET
+from flyte_remote_async.devserver.naming import BUCKET
 
 if TYPE_CHECKING:
     import datetime as dt

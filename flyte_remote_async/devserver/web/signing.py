@@ -14,13 +14,14 @@ from urllib.parse import quote
 
 import attrs
 
+from flyte_remote_async.devserver.objects import REGION
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["Refusal", "Signer"]
 
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
-_REGION: Final = "us-east-1"
 _STAMP: Final = "%Y%m%dT%H%M%SZ"
 _SIGNATURE: Final = "X-Amz-Signature"
 
@@ -125,7 +126,7 @@ class Signer:
 
 
 def _scope(stamp: str) -> tuple[str, str, str, str]:
-    return stamp[:8], _REGION, "s3", "aws4_request"
+    return stamp[:8], REGION, "s3", "aws4_request"
 
 
 def _quoted(path: str) -> str:

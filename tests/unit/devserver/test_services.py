@@ -353,3 +353,59 @@ async def test_descriptions_are_filtered_by_what_they_have(dev: DevServer, ask: 
     assert (code, details) == ("UNKNOWN", 'failed database operation with column "type" does not exist')
     unknown = request | {"resource_type": "DATASET", "filters": "eq(version,v2)"}
     assert await refusal(ask, "ListDescriptionEntities", **unknown) == ("INTERNAL", "unsupported entity ''")
+
+
+# --- texts that PostgreSQL does not take ----------------------------------------------------------------------------
+
+NUL = "a\0b"
+REFUSED_TEXT = 'failed database operation with invalid byte sequence for encoding "UTF8": 0x00'
+
+
+@pytest.mark.parametrize(
+    ("rpc", "request_"),
+    [
+        ("GetExecution", {"id": RUN | {"name": NUL}}),
+        ("GetExecution", {"id": RUN | {"project": NUL}}),
+        ("GetNodeExecution", {"id": NODE | {"node_id": NUL}}),
+        ("GetTask", {"id": ADD | {"name": NUL}}),
+        ("GetTask", {"id": ADD | {"version": NUL}}),
+        ("ListTasks", {"id": PLACE, "limit": 1, "filters": f"eq(name,{NUL})"}),
+        ("ListTasks", {"id": PLACE | {"name": NUL}, "limit": 1}),
+        ("ListExecutions", {"id": PLACE, "limit": 1, "filters": f"value_in(execution_name,a;{NUL})"}),
+        ("ListExecutions", {"id": PLACE, "limit": 1, "filters": f"contains(execution_name,{NUL})"}),
+        ("ListSignals", {"workflow_execution_id": RUN | {"name": NUL}, "limit": 1}),
+        ("GetNamedEntity", {"resource_type": "TASK", "id": PLACE | {"name": NUL}}),
+        ("TerminateExecution", {"id": RUN | {"name": NUL}}),
+    ],
+)
+async def test_a_null_character_is_refused_as_the_database_does(
+    ask: Asking, rpc: str, request_: dict[str, Any]
+) -> None:
+    assert await refusal(ask, rpc, **request_) == ("UNKNOWN", REFUSED_TEXT)
+
+
+async def test_a_null_character_in_what_is_looked_up_for_a_check(ask: Asking) -> None:
+    place = f"failed to validate that project [{NUL}] and domain [development] are registered, err: [{REFUSED_TEXT}]"
+    created = await refusal(ask, "CreateTask", id=ADD | {"project": NUL}, spec={"template": {"id": ADD, "type": "t"}})
+    assert created[0] == "INVALID_ARGUMENT"
+    launched = await refusal(
+        ask, "CreateExecution", project=NUL, domain="development", name="e", spec={"launch_plan": ADD}
+    )
+    assert launched == ("INVALID_ARGUMENT", place)
+    listed = await refusal(ask, "GetProjectAttributes", project=NUL, resource_type="TASK_RESOURCE")
+    assert listed == (
+        "INVALID_ARGUMENT",
+        f"failed to validate that project [{NUL}] exists, err: [{REFUSED_TEXT}]",
+    )
+    identifier = {"execution_id": RUN, "signal_id": NUL}
+    value = {"scalar": {"primitive": {"boolean": True}}}
+    code, details = await refusal(ask, "SetSignal", id=identifier, value=value)
+    assert code == "INVALID_ARGUMENT"
+    assert details.endswith(f"exists, err: [{REFUSED_TEXT}]")
+
+
+async def test_a_null_character_in_the_name_of_an_execution_is_no_name(ask: Asking) -> None:
+    code, details = await refusal(
+        ask, "CreateExecution", **PLACE, name=NUL, spec={"launch_plan": ADD | {"resource_type": "LAUNCH_PLAN"}}
+    )
+    assert (code, "invalid name format" in details) == ("INVALID_ARGUMENT", True)

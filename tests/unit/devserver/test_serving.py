@@ -117,5 +117,8 @@ async def test_larger_requests_can_be_allowed() -> None:
     async with served({GET_EXECUTION.path: echo}, max_receive_bytes=10) as channel:
         call = rpc(channel)
         assert await call(b"x" * 10) == b"x" * 10
-        with pytest.raises(grpc.aio.AioRpcError, match="larger than max"):
+        with pytest.raises(grpc.aio.AioRpcError, match=r"grpc: received message larger than max \(11 vs\. 10\)"):
             await call(b"x" * 11)
+        # So much is not even read.
+        with pytest.raises(grpc.aio.AioRpcError, match=r"larger than max \(161 vs\. 160\)"):
+            await call(b"x" * 161)

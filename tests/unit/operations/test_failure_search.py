@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import pickle
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -358,3 +360,66 @@ def handled_by(node_id: str) -> Any:
     message: Any = workflow_pb2.WorkflowSpec()
     message.template.failure_node.id = node_id
     return FlyteWorkflow.from_flyte_idl(message)
+
+
+# --- asked more than once -------------------------------------------------------------------------------------------
+
+
+async def test_what_has_ended_is_explained_once_for_all_who_ask() -> None:
+    async with open_stage() as stage:
+        await fail_node(stage.film, "n0")
+        await stage.film.execution("FAILED", error=FAILED)
+        execution = await stage.remote.fetch_execution("film")
+        stage.ledger.clear()
+        one, other = await asyncio.gather(execution.explain_failure(), execution.explain_failure())
+        assert one is other is await execution.explain_failure() is await stage.remote.explain_failure(execution)
+        assert stage.ledger.counts == {"ListNodeExecutions": 1, "ListTaskExecutions": 1}
+        # It belongs to the snapshot, and does not change it.
+        assert not execution.has_nodes
+        assert execution == await stage.remote.fetch_execution("film")
+        again = pickle.loads(pickle.dumps(execution))
+        with pytest.raises(DetachedError):
+            await again.explain_failure()
+
+
+async def test_a_search_that_is_cancelled_is_taken_over() -> None:
+    async with open_stage() as stage:
+        await fail_node(stage.film, "n0")
+        await stage.film.execution("FAILED", error=FAILED)
+        execution = await stage.remote.fetch_execution("film")
+        first, second = (asyncio.create_task(execution.explain_failure()) for _ in range(2))
+        await asyncio.sleep(0)
+        first.cancel()
+        report = await second
+        assert first.cancelled()
+        assert report is not None
+        assert names(report) == ["n0"]
+
+
+async def test_a_search_that_failed_or_did_not_see_all_is_made_again() -> None:
+    async with open_stage() as stage:
+        await fail_node(stage.film, "n0")
+        await stage.film.execution("FAILED", error=FAILED)
+        execution = await stage.remote.fetch_execution("film")
+        refuse(stage.ledger, "ListNodeExecutions", UnavailableError, times=1)
+        with pytest.raises(UnavailableError):
+            await execution.explain_failure()
+        refuse(stage.ledger, "ListTaskExecutions", lambda: PermissionDeniedError("not yours"), times=1)
+        partly, whole = await execution.explain_failure(), await execution.explain_failure()
+        assert partly is not None
+        assert whole is not None
+        assert "not yours" in str(partly.problem)
+        assert (whole.problem, names(whole)) == (None, ["n0"])
+
+
+async def test_a_snapshot_of_what_ran_is_explained_as_it_is_now() -> None:
+    async with open_stage() as stage:
+        await stage.film.execution()
+        running = await stage.remote.fetch_execution("film")
+        with pytest.raises(ExecutionNotDoneError):
+            await running.explain_failure()
+        await fail_node(stage.film, "n0")
+        await stage.film.execution("FAILED", error=FAILED)
+        report = await running.explain_failure()
+        assert report is not None
+        assert names(report) == ["n0"]

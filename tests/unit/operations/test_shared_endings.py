@@ -81,7 +81,7 @@ async def open_stage() -> AsyncIterator[Stage]:
         await film.execution("RUNNING")
         await film.node("task", "SUCCEEDED")
         await film.attempt("task", "SUCCEEDED")
-        handlers: dict[str, Any] = dict(server._registry.handlers())
+        handlers: dict[str, Any] = dict(server._options.registry.handlers())
         usual, gate = handlers[LIST_NODE_EXECUTIONS.path], asyncio.Event()
         gate.set()
 

@@ -5,7 +5,6 @@ Source: flytepropeller ``controller/nodes/dynamic``.
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Final
 
 from flyteidl.core import compiler_pb2, identifier_pb2, literals_pb2, workflow_pb2
@@ -15,6 +14,7 @@ from flyte_remote_async.devserver.engine.dynamic_specs import complete_spec
 from flyte_remote_async.devserver.engine.graph import Program
 from flyte_remote_async.devserver.engine.levels import Level
 from flyte_remote_async.devserver.engine.types import strip_closure
+from flyte_remote_async.devserver.golang.kubernetes import random_name
 from flyte_remote_async.devserver.golang.prototext import prototext
 from flyte_remote_async.devserver.runners.outcome import user_failure
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["resume_dynamic", "run_dynamic"]
 
 _ABORT: Final = "Dynamic workflow failed"
-_CHARACTERS: Final = "bcdfghjklmnpqrstvwxz2456789"  # those that Kubernetes makes names of
 _VERSION_LENGTH: Final = 10
 
 
@@ -95,7 +94,7 @@ def _name(record: NodeRecord) -> identifier_pb2.Identifier:
         project=execution.project,
         domain=execution.domain,
         name=f"dynamic_{record.place.spec_id}",
-        version="".join(secrets.choice(_CHARACTERS) for _ in range(_VERSION_LENGTH)),
+        version=random_name(_VERSION_LENGTH),
     )
 
 

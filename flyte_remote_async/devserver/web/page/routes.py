@@ -10,8 +10,8 @@ import anyio.to_thread
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from flyte_remote_async.devserver.naming import BUCKET
 from flyte_remote_async.devserver.objects import key_of
-from flyte_remote_async.devserver.objects.base import BUCKET
 from flyte_remote_async.devserver.web.page.lists import Asked
 from flyte_remote_async.devserver.web.page.reader import Part
 from flyte_remote_async.devserver.web.page.values import shown

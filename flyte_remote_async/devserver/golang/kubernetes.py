@@ -1,14 +1,15 @@
-"""Which names and labels Kubernetes takes, and what it says of the others. Pure.
+"""Which names and labels Kubernetes takes, what it says of the others, and what it makes names of.
 
-Source: k8s.io/apimachinery/pkg/util/validation, which flyteadmin asks.
+Source: k8s.io/apimachinery/pkg/util (validation, rand), which flyteadmin asks.
 """
 
 from __future__ import annotations
 
 import re
+import secrets
 from typing import Final
 
-__all__ = ["dns_label_problems", "label_key_problems", "label_value_problems"]
+__all__ = ["dns_label_problems", "label_key_problems", "label_value_problems", "random_name"]
 
 _LONGEST: Final = 63
 _LONGEST_SUBDOMAIN: Final = 253
@@ -18,6 +19,15 @@ _NAME: Final = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _VALUE: Final = f"({_NAME})?"
 _ENDS: Final = "and must start and end with an alphanumeric character"
 _LETTERS: Final = f"alphanumeric characters, '-', '_' or '.', {_ENDS}"
+
+
+# No vowels, and no digits that look like vowels: so no name becomes a word.
+_NAME_LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"
+
+
+def random_name(length: int) -> str:
+    """Return a name of so many letters and digits."""
+    return "".join(secrets.choice(_NAME_LETTERS) for _ in range(length))
 
 
 def dns_label_problems(text: str) -> list[str]:
