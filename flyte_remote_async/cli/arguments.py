@@ -33,6 +33,20 @@ examples:
 stop it with Ctrl-C (exit code 130) or SIGTERM (exit code 0); exit code 2 says that the port, the state file or another
 argument cannot be used, which one line on stderr explains.
 """
+_EXPORT: Final = """\
+Read compiled tasks, workflows and launch plans of a Flyte, and executions with all that belongs to them, into a file
+that devservers load: for tests of a service without that Flyte, or to look at a failed run at leisure. Without names,
+the newest version of each entity of the project and domain is read. What an entity needs comes along.
+"""
+_EXPORT_EXAMPLES: Final = """\
+examples:
+  flyte-remote export compiled.jsonl.gz --project flytesnacks --domain development
+  flyte-remote export compiled.jsonl.gz --workflow samples.chain --workflow samples.branch:v2
+  flyte-remote export failed.jsonl.gz --execution f3e1c0d8a7b2
+  flyte-remote dev --import failed.jsonl.gz
+
+Executions are written with their inputs and outputs. Objects in a store, such as files and tables, stay where they are.
+"""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -59,6 +73,15 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     _add_dev(dev)
+    export = commands.add_parser(
+        "export",
+        help="read what a Flyte knows into a file that the devserver loads",
+        description=_EXPORT,
+        epilog=_EXPORT_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_export(export)
     return command
 
 
@@ -89,7 +112,7 @@ def _add_dev(dev: argparse.ArgumentParser) -> None:
         "--http-port",
         metavar="N",
         type=_port,
-        help="for signed URLs, S3 and the page; 0 takes a free one; default: the one after --port",
+        help="for signed URLs, S3 and the page; 0 takes a free one; default: the one after --port, or a free one",
     )
     where.add_argument(
         "--host",
@@ -120,6 +143,31 @@ def _add_dev(dev: argparse.ArgumentParser) -> None:
     dev.set_defaults(run=_run_dev)
 
 
+def _add_export(export: argparse.ArgumentParser) -> None:
+    export.add_argument("file", metavar="FILE", type=Path, help="the file to write; gzipped when its name ends in .gz")
+    what = export.add_argument_group("what to read", "each may be given several times; without a version, the newest")
+    for word, thing in (("workflow", "a workflow"), ("task", "a task"), ("launch-plan", "a launch plan")):
+        what.add_argument(
+            f"--{word}", metavar="NAME[:VERSION]", type=_entity, action="append", default=[], help=f"{thing}"
+        )
+    what.add_argument("--execution", metavar="NAME", type=_name, action="append", default=[], help="an execution")
+    where = export.add_argument_group("where to read it")
+    where.add_argument(
+        "--endpoint", metavar="HOST:PORT", help="a Flyte; default: the one of Flyte's configuration and environment"
+    )
+    where.add_argument("--insecure", action="store_true", help="without TLS")
+    where.add_argument("--project", help="default: that of the configuration")
+    where.add_argument("--domain", help="default: that of the configuration")
+    export.set_defaults(run=_run_export)
+
+
+def _run_export(arguments: argparse.Namespace) -> int:
+    # Inside: it imports the client.
+    from flyte_remote_async.cli.export import run
+
+    return run(arguments)
+
+
 def _run_dev(arguments: argparse.Namespace) -> int:
     # Inside: it imports the server.
     from flyte_remote_async.cli.dev import run
@@ -136,8 +184,15 @@ def _run_demo(arguments: argparse.Namespace) -> int:
 
 def _name(text: str) -> str:
     if not text.strip():
-        raise argparse.ArgumentTypeError("the name of a workflow is empty")
+        raise argparse.ArgumentTypeError("the name is empty")
     return text
+
+
+def _entity(text: str) -> tuple[str, str | None]:
+    name, colon, version = text.partition(":")
+    if colon and not version.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} has a colon and no version behind it")
+    return _name(name), version or None
 
 
 def _inputs(text: str) -> dict[str, Any]:

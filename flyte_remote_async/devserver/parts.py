@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 from typing import TYPE_CHECKING, Final, Self
 
-import anyio
 import attrs
 from flyteidl.admin import project_pb2
 
@@ -17,6 +17,7 @@ from flyte_remote_async.devserver.faces.faces import Faces
 from flyte_remote_async.devserver.runners.echo import EchoRunner
 from flyte_remote_async.devserver.runners.functions import FunctionRunner
 from flyte_remote_async.devserver.store import Store
+from flyte_remote_async.operations.tasks import to_the_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["PROJECT", "Options", "Parts"]
 
 PROJECT: Final = "flytesnacks"
+_LAST_PORT: Final = 65535
 _LONGEST_STOP: Final = 0.5
 _OPEN_TO_OTHERS: Final = (
     "the devserver listens on %s and has no authentication: whoever reaches port %d can read all it knows and run what "
@@ -51,7 +53,7 @@ class Options:
     Attributes:
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
-        http_port: Port for HTTP; None is the one after ``port``, and 0 a free one.
+        http_port: Port for HTTP; 0 is a free one, and so is None where the one after ``port`` is taken.
         state: File that keeps the state; None is memory.
         folder: Folder that keeps the objects; None is a folder beside the state's file, and memory without one.
         read_limit: The most bytes of inputs or outputs that a data RPC answers with; 0 is no limit.
@@ -108,8 +110,7 @@ class Parts:
         try:
             return await cls._open(options, endpoint, closing)
         except BaseException:
-            with anyio.CancelScope(shield=True):
-                await closing.aclose()
+            await to_the_end(closing.aclose())
             raise
 
     @classmethod
@@ -122,10 +123,8 @@ class Parts:
         data = await DataPlane.open(store, clock, handlers=asked, folder=options.folder, state=options.state)
         closing.push_async_callback(data.aclose)
         # Its own port is told before anything can ask for it.
-        after = options.port + 1 if options.port else 0
-        host = "127.0.0.1" if options.host.startswith("unix:") else options.host
-        await data.http.start(host, after if options.http_port is None else options.http_port)
-        engine = Engine(store, _runners(options, data, endpoint), clock)
+        await _listen_for_http(data, options)
+        engine = Engine(store, _runners(options, data, endpoint, closing), clock)
         closing.push_async_callback(engine.aclose)
         await engine.mark_interrupted()
         scheduler = Services(store, engine, data, clock, options.faults, options.read_limit).register(registry)
@@ -140,16 +139,33 @@ class Parts:
 
     async def aclose(self) -> None:
         """Stop listening, stop what runs, and close the state."""
-        await self._closing.aclose()
+        await to_the_end(self._closing.aclose())
 
 
-def _runners(options: Options, data: DataPlane, endpoint: Callable[[], str]) -> list[TaskRunner]:
+async def _listen_for_http(data: DataPlane, options: Options) -> None:
+    host = "127.0.0.1" if options.host.startswith("unix:") else options.host
+    if options.http_port is not None or not 0 < options.port < _LAST_PORT:
+        await data.http.start(host, options.http_port or 0)
+        return
+    try:
+        await data.http.start(host, options.port + 1)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        await data.http.start(host, 0)  # nobody asked for that one
+
+
+def _runners(
+    options: Options, data: DataPlane, endpoint: Callable[[], str], closing: contextlib.AsyncExitStack
+) -> list[TaskRunner]:
     runners: list[TaskRunner] = [FunctionRunner(options.stand_ins, options.clock), EchoRunner()]
     if options.run_containers:
         # For those who ask for it: it needs what most do without.
         from flyte_remote_async.devserver.runners.containers import ContainerOptions, ContainerRunner
 
         how = ContainerOptions() if options.run_containers is True else options.run_containers
-        runners.append(ContainerRunner(data, how, endpoint))
+        containers = ContainerRunner(data, how, endpoint)
+        closing.push_async_callback(containers.aclose)
+        runners.append(containers)
         _LOG.warning(_RUNS_CODE, data.http.endpoint)
     return runners

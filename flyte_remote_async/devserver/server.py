@@ -48,7 +48,8 @@ class DevServer:
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
         state: File that keeps the state; None is memory, which goes when the server is closed.
-        http_port: Port for signed URLs, S3, logs and the page; None is the one after ``port``, and 0 a free one.
+        http_port: Port for signed URLs, S3, logs and the page; 0 is a free one, and so is None where the one after
+            ``port`` is taken.
         objects: Folder that keeps the objects; None is a folder beside the state's file, and memory without one.
         read_limit_bytes: The largest inputs or outputs that the data RPCs show; Flyte's own default. Larger ones come
             back empty and without an error, as from Flyte, and are there for CreateDownloadLocation. 0 shows all.
@@ -130,8 +131,10 @@ class DevServer:
     async def aclose(self) -> None:
         """Stop listening, stop what runs, and close the state. Closing twice is fine."""
         if self._parts is not None:
-            await self._parts.aclose()
-        self._parts = None
+            try:
+                await self._parts.aclose()
+            finally:
+                self._parts = None
 
     async def __aenter__(self) -> Self:
         return await self.start()

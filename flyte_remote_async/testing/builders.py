@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
 import enum
-import json
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 from flyteidl.core import execution_pb2 as core_pb2
 
+from flyte_remote_async.devserver.store.lines import to_line
 from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
 from flyte_remote_async.testing.rows import Writer
 
@@ -83,8 +82,7 @@ class BuiltExecution:
 
     def __iter__(self) -> Iterator[str]:
         for kind, key, message in self.messages():
-            data = base64.b64encode(message.SerializeToString()).decode()
-            yield json.dumps({"kind": kind, "key": key, "type": message.DESCRIPTOR.full_name, "pb": data})
+            yield to_line(kind, key, message)
 
 
 def build_attempt(

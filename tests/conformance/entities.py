@@ -116,7 +116,12 @@ def register_echo(flyte: Flyte, **changes: Any) -> dict[str, str]:
 
 
 def register(
-    flyte: Flyte, task: dict[str, str], nodes: list[Any], outputs: list[Any] | None = None, **spec: Any
+    flyte: Flyte,
+    task: dict[str, str],
+    nodes: list[Any],
+    outputs: list[Any] | None = None,
+    template: dict[str, Any] | None = None,
+    **spec: Any,
 ) -> Registered:
     """Register a workflow with its launch plan under fresh names.
 
@@ -125,6 +130,7 @@ def register(
         task: The task that the nodes are of.
         nodes: The nodes.
         outputs: The bindings of the outputs; by default the output ``o0`` of the last node.
+        template: More fields of the workflow's template.
         **spec: More fields of the workflow's spec.
     """
     name, version = f"conformance.{fresh()}", fresh("v")
@@ -132,6 +138,6 @@ def register(
     plan = flyte.entity("LAUNCH_PLAN", name, version)
     if outputs is None:
         outputs = [binding("o0", nodes[-1]["id"], "o0")]
-    flyte("CreateWorkflow", id=workflow, spec={**workflow_spec(workflow, nodes, outputs), **spec})
+    flyte("CreateWorkflow", id=workflow, spec={**workflow_spec(workflow, nodes, outputs, **(template or {})), **spec})
     flyte("CreateLaunchPlan", id=plan, spec=plan_spec(workflow))
     return Registered(flyte, task, workflow, plan)

@@ -95,6 +95,14 @@ def test_a_project_with_labels(flyte: Flyte, project: str) -> None:
     assert flyte("GetProject", id=project)["labels"] == {"values": {"team": "blue", "ok.io/x": ""}}
 
 
+def test_the_labels_of_a_project_are_taken_away(flyte: Flyte, project: str) -> None:
+    flyte("UpdateProject", id=project, name="A project", labels={"values": {"team": "blue"}})
+    flyte("UpdateProject", id=project, name="A project")
+    assert flyte("GetProject", id=project)["labels"] == {"values": {"team": "blue"}}
+    flyte("UpdateProject", id=project, name="A project", labels={})
+    assert flyte("GetProject", id=project).get("labels", {}) == {}
+
+
 def test_an_update_of_some_parts_leaves_the_others(flyte: Flyte, project: str) -> None:
     flyte("UpdateProject", id=project, description="another")
     found = flyte("GetProject", id=project)

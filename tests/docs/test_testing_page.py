@@ -51,6 +51,7 @@ def test_every_block_of_the_page_is_a_file_or_is_run_with_the_others() -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
+@pytest.mark.timeout(300)
 def test_the_tests_of_the_page_pass(tmp_path: Path, mode: str) -> None:
     for name, content in files():
         (tmp_path / name).write_text(content)

@@ -84,6 +84,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
         environment = {
             "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(folder),
+            # flytekit leaves a folder or two of its own.
+            "TMPDIR": str(folder),
             "PYTHONPATH": str(folder),
             "FLYTE_PLATFORM_URL": dev.endpoint,
             "FLYTE_PLATFORM_INSECURE": "true",

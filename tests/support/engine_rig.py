@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from flyteidl.core import literals_pb2, tasks_pb2
 
+    from flyte_remote_async.devserver.runners import TaskCall
+    from flyte_remote_async.devserver.runners.outcome import Outcome
     from tests.support.made_workflows import Made
     from tests.support.recordings import Recordings
 
@@ -150,6 +152,21 @@ class Rig:
             message = task_pb2.Task(id=template.id)
             message.closure.compiled_task.template.CopyFrom(template)
             await self.store.put_task(message)
+
+    async def calls_of(self, execution: execution_pb2.Execution, inputs: literals_pb2.LiteralMap) -> list[TaskCall]:
+        """Run an execution on an engine of its own, and return what its runner was called for."""
+        calls: list[TaskCall] = []
+
+        class Looking(FunctionRunner):
+            async def run(self, call: TaskCall) -> Outcome:
+                calls.append(call)
+                return await super().run(call)
+
+        engine = Engine(self.store, [Looking(self.stand_ins, self.clock)], self.clock)
+        await self.store.put_execution(execution)
+        await engine.launch(execution, inputs)
+        await engine.join(execution.id)
+        return calls
 
     async def read(self, execution: execution_pb2.Execution) -> Written:
         name = execution.id.name

@@ -51,7 +51,8 @@ class ArrayAttempt:
     def __init__(self, store: Store, clock: Clock, node: NodeRecord, task: tasks_pb2.TaskTemplate, size: int) -> None:
         self.message = task_execution_pb2.TaskExecution(
             id=identifier_pb2.TaskExecutionIdentifier(task_id=task.id, node_execution_id=node.message.id),
-            input_uri=node.place.inputs_uri,
+            # Flyte does not say where the inputs are of an array that has nothing to do.
+            input_uri=node.place.inputs_uri if size else "",
         )
         self._store = store
         self._clock = clock

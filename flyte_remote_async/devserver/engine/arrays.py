@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from flyte_remote_async.devserver.runners.outcome import Outcome
 
-__all__ = ["Progress", "array_size", "cached_template", "gathered", "item_inputs", "item_template"]
+__all__ = ["ArrayProgress", "array_size", "cached_template", "gathered", "item_inputs", "item_template"]
 
 _NOTHING: Final = literals_pb2.Literal(scalar=literals_pb2.Scalar(none_type=literals_pb2.Void()))
 _LONGEST_MESSAGE: Final = 102_400
@@ -110,7 +110,7 @@ def gathered(template: tasks_pb2.TaskTemplate | None, outcomes: Sequence[Outcome
 
 
 @attrs.define
-class Progress:
+class ArrayProgress:
     """How far an array has come.
 
     Attributes:
@@ -126,7 +126,7 @@ class Progress:
     error: execution_pb2.ExecutionError | None = None
 
     @classmethod
-    def of(cls, array: workflow_pb2.ArrayNode, size: int) -> Progress:
+    def of(cls, array: workflow_pb2.ArrayNode, size: int) -> ArrayProgress:
         """Return the progress of an array that has not begun."""
         match array.WhichOneof("success_criteria"):
             case "min_successes":

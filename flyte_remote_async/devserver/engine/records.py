@@ -141,9 +141,8 @@ class NodeRecord:
         """Note what it takes over from the node of another execution that it is recovered from."""
         theirs, closure = original.closure, self.message.closure
         self.message.metadata.is_array = original.metadata.is_array
-        if theirs.HasField("workflow_node_metadata"):
-            closure.workflow_node_metadata.CopyFrom(theirs.workflow_node_metadata)
-        elif theirs.HasField("task_node_metadata"):
+        # Flyte forgets here which execution a node of a launch plan started.
+        if theirs.HasField("task_node_metadata"):
             closure.task_node_metadata.CopyFrom(theirs.task_node_metadata)
             closure.task_node_metadata.checkpoint_uri = ""
         closure.deck_uri = theirs.deck_uri

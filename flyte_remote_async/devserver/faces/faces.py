@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from flyte_remote_async.devserver.faces.inprocess import InProcessTransport
+from flyte_remote_async.operations.tasks import to_the_end
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -89,20 +90,23 @@ class Faces:
     @contextlib.asynccontextmanager
     async def outage(self) -> AsyncIterator[None]:
         """Be down inside of the block: connections are reset, calls in flight are lost, new ones are refused."""
-        self._is_down = True
-        for transport in self._transports:
-            transport.disconnect()
-        if self._serving is not None:
-            await self._serving.cut()
-        await self.aclose()
         try:
+            self._is_down = True
+            for transport in self._transports:
+                transport.disconnect()
+            if self._serving is not None:
+                await self._serving.cut()
+            await self.aclose()
             yield
         finally:
-            with anyio.CancelScope(shield=True):
-                await self._open_again()
-            self._is_down = False
-            for transport in self._transports:
-                transport.reconnect()
+            await to_the_end(self._end_outage())
+
+    async def _end_outage(self) -> None:
+        await self.aclose()  # it is open where the outage was cancelled before it had begun
+        await self._open_again()
+        self._is_down = False
+        for transport in self._transports:
+            transport.reconnect()
 
     async def goaway(self, grace: float) -> None:
         """Tell all clients to go away, and take their new connections.
@@ -114,7 +118,7 @@ class Faces:
         async with anyio.create_task_group() as both:
             if before is not None:
                 both.start_soon(before.stop, grace)
-            await self._open_again()
+            await to_the_end(self._open_again())
 
     async def _open_again(self) -> None:
         for left in reversed(range(_TRIES)):

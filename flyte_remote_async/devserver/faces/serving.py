@@ -17,6 +17,7 @@ from flyte_remote_async.devserver.faces.connections import cut_connections
 from flyte_remote_async.devserver.faces.dispatch import MAX_REQUEST_BYTES, refusal_of_size
 from flyte_remote_async.devserver.faults import ConnectionCutError
 from flyte_remote_async.errors import RPCError
+from flyte_remote_async.operations.tasks import to_the_end
 from flyte_remote_async.transport.base import Reply
 from flyte_remote_async.transport.methods import METHODS
 
@@ -118,14 +119,10 @@ class Serving:
             await server.stop(None)
             raise OSError(f"cannot listen on {address}: {error}") from error
         self._server, self._port = server, bound
-        starting = asyncio.ensure_future(server.start())
         try:
-            # grpc.aio breaks when its start is cancelled, and the start is short: so it ends first.
-            await asyncio.shield(starting)
+            await to_the_end(server.start())  # grpc.aio breaks when its start is cancelled
         except asyncio.CancelledError:
-            with anyio.CancelScope(shield=True):
-                await asyncio.wait([starting])
-                await self.stop()
+            await self.stop()
             raise
         return bound
 
@@ -162,7 +159,8 @@ class Serving:
         """
         server, self._server = self._server, None
         if server is not None:
-            await server.stop(grace)
+            # Cut off, it would leave a cancelled future to all who wait for the same server.
+            await to_the_end(server.stop(grace), hurry=lambda: server.stop(None))
 
     async def __aenter__(self) -> Self:
         return self

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-__all__ = ["prototext"]
+__all__ = ["prototext", "quoted"]
 
 
 def prototext(message: Message) -> str:
@@ -45,13 +45,14 @@ def _value(field: FieldDescriptor, value: Any) -> str:
     if field.type == FieldDescriptor.TYPE_BOOL:
         return "true" if value else "false"
     if field.type in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES):
-        return _quoted(value)
+        return quoted(value)
     if field.type in (FieldDescriptor.TYPE_DOUBLE, FieldDescriptor.TYPE_FLOAT):
         return repr(value).removesuffix(".0")
     return str(value)
 
 
-def _quoted(value: str | bytes) -> str:
+def quoted(value: str | bytes) -> str:
+    """Return a text in quotes, with what cannot be seen as escapes."""
     text = value if isinstance(value, str) else value.decode("latin-1")
     escaped = (
         text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")

@@ -14,6 +14,8 @@ from urllib.parse import quote, unquote
 
 import attrs
 
+from flyte_remote_async.devserver.golang.prototext import quoted
+
 __all__ = ["BadReferenceError", "Reference", "constructed", "parsed"]
 
 _UNESCAPED: Final = "$&+,/:;=@-_.~"
@@ -53,13 +55,13 @@ def parsed(uri: str) -> Reference:
     if match:
         scheme, rest = match[1].lower(), match[2]
     elif text.startswith(":"):
-        raise BadReferenceError(f'parse "{uri}": missing protocol scheme')
+        raise BadReferenceError(f"parse {quoted(uri)}: missing protocol scheme")
     rest = rest.partition("?")[0]
     if scheme and not rest.startswith("/"):
         return Reference(scheme, "", "")  # an opaque URL, such as mailto:
     if not rest.startswith("//"):
         if not scheme and ":" in rest.partition("/")[0]:
-            raise BadReferenceError(f'parse "{uri}": first path segment in URL cannot contain colon')
+            raise BadReferenceError(f"parse {quoted(uri)}: first path segment in URL cannot contain colon")
         return Reference(scheme, "", unquote(rest).strip("/"))
     host, _, path = rest[2:].partition("/")
     return Reference(scheme, unquote(host.rpartition("@")[2]), unquote(path).strip("/"))
@@ -84,10 +86,10 @@ def constructed(base: str, *parts: str) -> str:
 
 def _checked(text: str) -> str:
     if any(ord(letter) < ord(" ") or letter == "\x7f" for letter in text):
-        raise BadReferenceError(f'parse "{text}": net/url: invalid control character in URL')
+        raise BadReferenceError(f"parse {quoted(text)}: net/url: invalid control character in URL")
     bad = _BAD_ESCAPE.search(text)
     if bad:
-        raise BadReferenceError(f'parse "{text}": invalid URL escape "{bad[0]}"')
+        raise BadReferenceError(f'parse {quoted(text)}: invalid URL escape "{bad[0]}"')
     return text
 
 

@@ -9,7 +9,6 @@ import contextlib
 import os
 import shutil
 import sys
-import tempfile
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -19,6 +18,7 @@ from flyteidl.core import execution_pb2
 from google.protobuf.json_format import MessageToDict
 
 from flyte_remote_async.devserver.objects import REGION, key_of
+from flyte_remote_async.devserver.runners.folders import TaskFolders
 from flyte_remote_async.devserver.runners.outcome import user_failure
 from flyte_remote_async.devserver.runners.processes import run_process
 from flyte_remote_async.devserver.runners.results import exited, left_behind, with_deck
@@ -79,6 +79,7 @@ class ContainerRunner:
         self._options = options
         self._endpoint = endpoint
         self._places: anyio.CapacityLimiter | None = None
+        self._folders = TaskFolders()
 
     def takes(self, task: tasks_pb2.TaskTemplate) -> bool:
         """Return whether the task has a container."""
@@ -102,8 +103,12 @@ class ContainerRunner:
             with anyio.CancelScope(shield=True):
                 await self._data.logs.end(name)
 
+    async def aclose(self) -> None:
+        """Remove what tasks have left; they have ended."""
+        await anyio.to_thread.run_sync(self._folders.close)
+
     async def _run(self, call: TaskCall, listen: Callable[[bytes], None], text: Callable[[], str]) -> Outcome:
-        folder = await anyio.to_thread.run_sync(_new_folder)
+        folder = await anyio.to_thread.run_sync(self._folders.make)
         copilot = self._copilot(call, f"{folder}{_DATA}")
         objects = self._data.objects
         try:
@@ -256,10 +261,6 @@ def _log_name(call: TaskCall) -> str:
     run = call.execution_id
     attempt = str(call.attempt.number) if call.index is None else f"{call.attempt.number}-{call.index}"
     return f"{run.project}/{run.domain}/{run.name}/{call.attempt.node_id}/{attempt}"
-
-
-def _new_folder() -> str:
-    return tempfile.mkdtemp(prefix="flyte-")
 
 
 def _remove(folder: str) -> None:

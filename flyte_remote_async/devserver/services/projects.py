@@ -55,7 +55,7 @@ class ProjectService:
         found.name = request.name or found.name
         found.description = request.description or found.description
         found.state = request.state
-        if request.labels.values:
+        if request.HasField("labels"):
             found.labels.CopyFrom(request.labels)
         await self._store.put_project(found)
         return project_pb2.ProjectUpdateResponse()

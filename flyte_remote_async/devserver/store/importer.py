@@ -1,71 +1,22 @@
-"""What a control plane knew, read from a file into a store.
-
-The format is gzipped JSON lines, one message a line: ``kind``, ``key``, the full name of the message as ``type``, and
-its bytes in base64 as ``pb``.
-
-========================  ==============================================  ====================================
-kind                      key                                             message
-========================  ==============================================  ====================================
-EXECUTION                 execution name                                  admin.Execution
-EXECUTION_DATA            execution name                                  admin.WorkflowExecutionGetDataResponse
-EXECUTION_METRICS         execution name                                  admin.WorkflowExecutionGetMetricsResponse
-NODE_EXECUTION            ``execution/node|parent``, parent may be empty  admin.NodeExecution
-NODE_EXECUTION_DATA       ``execution/node``                              admin.NodeExecutionGetDataResponse
-DYNAMIC_WORKFLOW          ``execution/node``                              admin.DynamicNodeWorkflowResponse
-TASK_EXECUTION            ``execution/node/task/attempt``                 admin.TaskExecution
-TASK_EXECUTION_DATA       ``execution/node/task/attempt``                 admin.TaskExecutionGetDataResponse
-TASK, WORKFLOW,           ``project/domain/name/version``                 admin.Task, admin.Workflow,
-LAUNCH_PLAN                                                               admin.LaunchPlan
-========================  ==============================================  ====================================
-
-Data, metrics and dynamic workflows belong to an execution, node or attempt that another line has.
-"""
+"""What a control plane knew, read from a file into a store."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import gzip
-import json
-import zlib
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import anyio.to_thread
-from flyteidl.admin import (
-    execution_pb2,
-    launch_plan_pb2,
-    node_execution_pb2,
-    project_pb2,
-    task_execution_pb2,
-    task_pb2,
-    workflow_pb2,
-)
-from google.protobuf.message import DecodeError
+from flyteidl.admin import project_pb2
 
+from flyte_remote_async.devserver.store.lines import read_records
 from flyte_remote_async.errors import MalformedMessageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from flyte_remote_async.devserver.store import Store, Transaction
 
 __all__ = ["load_state"]
-
-_CLASSES: Final[dict[str, Any]] = {
-    "EXECUTION": execution_pb2.Execution,
-    "EXECUTION_DATA": execution_pb2.WorkflowExecutionGetDataResponse,
-    "EXECUTION_METRICS": execution_pb2.WorkflowExecutionGetMetricsResponse,
-    "NODE_EXECUTION": node_execution_pb2.NodeExecution,
-    "NODE_EXECUTION_DATA": node_execution_pb2.NodeExecutionGetDataResponse,
-    "DYNAMIC_WORKFLOW": node_execution_pb2.DynamicNodeWorkflowResponse,
-    "TASK_EXECUTION": task_execution_pb2.TaskExecution,
-    "TASK_EXECUTION_DATA": task_execution_pb2.TaskExecutionGetDataResponse,
-    "TASK": task_pb2.Task,
-    "WORKFLOW": workflow_pb2.Workflow,
-    "LAUNCH_PLAN": launch_plan_pb2.LaunchPlan,
-}
 
 _Owners: TypeAlias = dict[tuple[str, str], Any]
 
@@ -84,7 +35,7 @@ async def load_state(store: Store, source: str | Path | Iterable[str]) -> int:
         OSError: The file cannot be read.
         MalformedMessageError: A line is not in the format; says which.
     """
-    records = await anyio.to_thread.run_sync(partial(_parse, source))
+    records = await anyio.to_thread.run_sync(read_records, source)
     # Lists without a sort come in the order in which rows were made, so rows are made in the order of their creation.
     records.sort(key=lambda record: _created(record[2]))
     owners: _Owners = {}
@@ -110,29 +61,6 @@ def _created(message: Any) -> tuple[bool, int, int]:
 
 
 _PLACED: Final = {"EXECUTION", "TASK", "WORKFLOW", "LAUNCH_PLAN"}
-
-
-def _parse(source: str | Path | Iterable[str]) -> list[tuple[str, str, Any]]:
-    if isinstance(source, (str, Path)):
-        source = _lines(Path(source))
-    return [_record(number, line) for number, line in enumerate(source, 1)]
-
-
-def _lines(path: Path) -> list[str]:
-    data = path.read_bytes()
-    try:
-        return (gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data).decode().splitlines()
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise MalformedMessageError(f"{path} is no state file: {error}") from error
-
-
-def _record(number: int, line: str) -> tuple[str, str, Any]:
-    try:
-        fields = json.loads(line)
-        kind, key = fields["kind"], fields["key"]
-        return kind, key, _CLASSES[kind].FromString(base64.b64decode(fields["pb"], validate=True))
-    except (ValueError, KeyError, TypeError, binascii.Error, DecodeError) as error:
-        raise MalformedMessageError(f"line {number} of the state: {type(error).__name__}: {error}") from error
 
 
 # --- one writer for each kind ---

@@ -19,7 +19,7 @@ from flyte_remote_async.operations.hub.finish import ticket_for
 from flyte_remote_async.operations.hub.inbox import Inbox
 from flyte_remote_async.operations.look import Look
 from flyte_remote_async.policy.backoff import Backoff
-from flyte_remote_async.policy.hub.values import Ended, Moved
+from flyte_remote_async.policy.hub.values import Ended
 from flyte_remote_async.policy.retry import is_passing
 from flyte_remote_async.policy.sync_plan import Coverage
 
@@ -100,19 +100,22 @@ class _Looks:
     Attributes:
         terms: On what terms to watch.
         not_found: How many looks in a row did not find what is below the execution.
+        is_behind: Whether the row moved, and what is below it could not be read since then.
     """
 
     terms: Terms
     not_found: int = 0
+    is_behind: bool = False
 
     async def take(self, before: FlyteWorkflowExecution, news: Outcome) -> FlyteWorkflowExecution:
         """Return the execution as it is now, with all that is below it; as before when it cannot be read for now."""
         terms = self.terms
         found = terms.result(news, before)
         message = None
-        if isinstance(news, (Ended, Moved)) and found is not None and not found.error_truncated:
-            message = found.to_flyte_idl()
-        elif isinstance(news, Moved) and before.closure.created_at is not None:
+        if found is not None:
+            self.is_behind = True
+            message = None if found.error_truncated else found.to_flyte_idl()
+        elif not self.is_behind and before.closure.created_at is not None:
             # The row did not move: what it says still holds.
             message = before.to_flyte_idl()
         if isinstance(news, Ended) and found is not None:
@@ -124,5 +127,5 @@ class _Looks:
             if not is_passing(error) and not 0 < self.not_found < _NOT_FOUND_LOOKS:
                 raise
             return before
-        self.not_found = 0
+        self.not_found, self.is_behind = 0, False
         return now

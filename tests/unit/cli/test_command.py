@@ -136,8 +136,8 @@ def test_a_workflow_that_is_not_packaged(capsys: pytest.CaptureFixture[str]) -> 
         (["--inputs", "[1]"], "is not an object of inputs by name"),
         (["--timeout", "soon"], "not a positive number of seconds"),
         (["--timeout", "-1"], "not a positive number of seconds"),
-        (["--workflow", ""], "the name of a workflow is empty"),
-        (["--workflow", " ", "--endpoint", "127.0.0.1:1"], "the name of a workflow is empty"),
+        (["--workflow", ""], "the name is empty"),
+        (["--workflow", " ", "--endpoint", "127.0.0.1:1"], "the name is empty"),
         (["--nonsense"], "unrecognized arguments"),
     ],
 )

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from flyteidl.admin import common_pb2, execution_pb2, launch_plan_pb2, matchable_resource_pb2
-from flyteidl.core import literals_pb2
+from flyteidl.core import interface_pb2, literals_pb2
 
 from flyte_remote_async.devserver.services.execution_config import PLATFORM, resolve, run_spec
+from flyte_remote_async.devserver.services.expected_inputs import execution_inputs
 from flyte_remote_async.errors import AlreadyExistsError, InternalError, InvalidArgumentError, NotFoundError
 
 if TYPE_CHECKING:
@@ -108,6 +109,12 @@ async def test_a_cluster_pool_that_is_another(ask: Asking) -> None:
         await ask("CreateExecution", **PLACE, spec=spec, inputs=ONE)
 
 
+async def test_any_cluster_pool_is_good_where_none_is_assigned(ask: Asking) -> None:
+    spec = {"launch_plan": PLAN, "cluster_assignment": {"cluster_pool_name": "there"}}
+    created = await ask("CreateExecution", **PLACE, spec=spec, inputs=ONE)
+    assert (await ask("GetExecution", id=created.id)).spec.cluster_assignment.cluster_pool_name == "there"
+
+
 @pytest.mark.parametrize(("behavior", "error"), [(0, None), (1, AlreadyExistsError), (7, InternalError)])
 async def test_what_a_concurrency_policy_says(
     dev: DevServer, ask: Asking, behavior: int, error: type[Exception] | None
@@ -121,6 +128,36 @@ async def test_what_a_concurrency_policy_says(
     else:
         with pytest.raises(error, match="concurrency"):
             await ask("CreateExecution", **request)
+
+
+@pytest.mark.parametrize(
+    ("name", "phase", "counts"),
+    [
+        ("samples.wide5", "QUEUED", True),
+        ("samples.wide5", "RUNNING", True),
+        ("samples.wide5", "SUCCEEDED", False),
+        ("samples.wide5", "UNDEFINED", False),
+        ("samples.chain", "RUNNING", False),
+    ],
+)
+async def test_what_counts_for_a_concurrency_policy(
+    dev: DevServer, ask: Asking, name: str, phase: str, *, counts: bool
+) -> None:
+    plan = await ask("GetLaunchPlan", id=PLAN)
+    plan.spec.concurrency_policy.max = 1
+    plan.spec.concurrency_policy.behavior = launch_plan_pb2.CONCURRENCY_LIMIT_BEHAVIOR_SKIP
+    await dev.store.put_launch_plan(plan)
+    await dev.store.put_execution(
+        execution_pb2.Execution(
+            id={**PLACE, "name": "earlier"}, spec={"launch_plan": PLAN | {"name": name}}, closure={"phase": phase}
+        )
+    )
+    request = {**PLACE, "name": "later", "spec": {"launch_plan": PLAN}, "inputs": ONE}
+    if counts:
+        with pytest.raises(AlreadyExistsError, match=r"limit \(1\) reached for launch plan samples.wide5"):
+            await ask("CreateExecution", **request)
+    else:
+        assert (await ask("CreateExecution", **request)).id.name == "later"
 
 
 async def test_a_relaunch_of_what_was_imported_leaves_out_what_is_fixed(dev: DevServer, ask: Asking) -> None:
@@ -141,6 +178,13 @@ async def test_a_relaunch_of_an_imported_task_has_its_inputs(dev: DevServer, ask
     await dev.store.put_execution_data(identifier, inputs=ONE)
     again = (await ask("RelaunchExecution", id=run)).id
     assert (await ask("GetExecutionData", id=again)).full_inputs == ONE
+
+
+def test_an_input_that_is_fixed_and_has_a_default_cannot_be_given_at_all() -> None:
+    expected = interface_pb2.ParameterMap()
+    expected.parameters["a"].default.CopyFrom(ONE.literals["a"])
+    with pytest.raises(InvalidArgumentError, match="fixed_inputs a cannot be overridden"):
+        execution_inputs(literals_pb2.LiteralMap(), ONE, expected)
 
 
 def test_a_role_of_the_request() -> None:

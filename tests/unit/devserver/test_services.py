@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from flyteidl.admin import description_entity_pb2, project_pb2
+from flyteidl.admin import description_entity_pb2, execution_pb2, project_pb2
 from flyteidl.core import interface_pb2, literals_pb2, types_pb2
 
 from flyte_remote_async.devserver.services.expected_inputs import expected_inputs
@@ -45,6 +45,43 @@ async def test_entities_that_there_are_not(ask: Asking) -> None:
                 'name:"nope" version:"v2"'
             ),
         )
+
+
+async def put_executions(dev: DevServer, count: int, **closure: Any) -> None:
+    for number in range(count):
+        await dev.store.put_execution(
+            execution_pb2.Execution(id={**PLACE, "domain": "staging", "name": f"e{number}"}, closure=closure)
+        )
+
+
+@pytest.mark.parametrize(("limit", "token"), [(2, "2"), (3, "3"), (4, "")])
+async def test_a_full_page_has_a_token_and_another_has_none(
+    dev: DevServer, ask: Asking, limit: int, token: str
+) -> None:
+    await put_executions(dev, 3)
+    place = {**PLACE, "domain": "staging"}
+    page = await ask("ListExecutions", id=place, limit=limit)
+    assert (len(page.executions), page.token) == (min(limit, 3), token)
+    if token:
+        rest = await ask("ListExecutions", id=place, limit=limit, token=token)
+        assert (len(rest.executions), rest.token) == (3 - limit, "")
+
+
+async def test_a_list_cuts_errors_between_two_characters(dev: DevServer, ask: Asking) -> None:
+    await put_executions(dev, 1, error={"message": "x" * 99 + "\N{SNOWMAN}"})
+    (found,) = (await ask("ListExecutions", id={**PLACE, "domain": "staging"}, limit=9)).executions
+    assert found.closure.error.message == "x" * 99
+
+
+async def test_a_list_shows_what_is_archived_only_when_it_is_asked_for_states(dev: DevServer, ask: Asking) -> None:
+    await put_executions(dev, 2)
+    place = {**PLACE, "domain": "staging"}
+    await ask("UpdateExecution", id={**place, "name": "e0"}, state="EXECUTION_ARCHIVED")
+    shown = {
+        filters: [each.id.name for each in (await ask("ListExecutions", id=place, limit=9, filters=filters)).executions]
+        for filters in ("", "eq(state,1)", "value_in(state,0;1)")
+    }
+    assert shown == {"": ["e1"], "eq(state,1)": ["e0"], "value_in(state,0;1)": ["e0", "e1"]}
 
 
 async def refusal(ask: Asking, rpc: str, /, **request: Any) -> tuple[str, str]:

@@ -106,7 +106,7 @@ def test_errors_at_the_start_are_the_callers_and_leave_no_thread(tmp_path: Path)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{port}"):
-            DevServer.in_thread(port=port).start()
+            DevServer.in_thread(port=port, http_port=0).start()
     foreign = tmp_path / "foreign.db"
     foreign.write_text("not a database " * 100)
     with pytest.raises(ConfigError, match="not a database"):

@@ -9,7 +9,7 @@ import pytest
 from flyteidl.core import catalog_pb2, literals_pb2, types_pb2, workflow_pb2
 from google.protobuf import wrappers_pb2
 
-from flyte_remote_async.devserver.engine.arrays import Progress, array_size, item_inputs, item_template
+from flyte_remote_async.devserver.engine.arrays import ArrayProgress, array_size, item_inputs, item_template
 from flyte_remote_async.devserver.runners.items import item_outputs, stand_in_names
 from flyte_remote_async.devserver.runners.outcome import Outcome, user_failure
 from flyte_remote_async.devserver.runners.stand_ins import FlyteRecoverableException, current_attempt
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from flyteidl.core import tasks_pb2
     from flyteidl.event import event_pb2
 
+    from flyte_remote_async.devserver.clock import Clock
     from tests.support.engine_rig import Rig, Written
 
 pytestmark = pytest.mark.anyio
@@ -188,6 +189,33 @@ async def test_items_that_have_not_begun_say_nothing_when_the_array_fails(rig: R
     assert items(written) == [(0, 0, "FAILED"), (1, 0, "UNDEFINED")]
 
 
+async def test_items_that_run_when_the_array_fails_are_aborted(rig: Rig) -> None:
+    started = anyio.Event()
+
+    @rig.stand_ins.task("t.item")
+    async def item(a: int) -> int:
+        if a == 1:
+            await started.wait()
+            raise ValueError("boom")
+        started.set()
+        await anyio.sleep_forever()
+        return a
+
+    written = await run(rig, node(ITEM, 1, 2))
+    assert items(written) == [(0, 0, "FAILED"), (1, 0, "ABORTED")]
+
+
+async def test_an_array_counts_as_one_that_runs(rig: Rig, clock: Clock) -> None:
+    rig.hangs("t.item")
+    other = task("t.add", ("a", "b"))
+    work = made([node(ITEM, 1, 2), task_node("n1", other, a=1, b=1)], [ITEM, other], max_parallelism=1)
+    await rig.start(work)
+    await clock.at_rest()
+    written = await rig.read(work.execution)
+    assert written.phases() == {"start-node": "SUCCEEDED", "n0": "RUNNING"}
+    assert items(written) == [(0, 0, "RUNNING"), (1, 0, "RUNNING")]
+
+
 async def test_items_are_cached_each_for_itself(rig: Rig) -> None:
     template = listed(cached=True)
     await run(rig, node(template, 1, 2), template)
@@ -324,14 +352,14 @@ async def test_an_array_of_launch_plans_that_fails_aborts_the_others(rig: Rig) -
 
 
 def test_a_message_that_is_too_long_says_that_there_is_more() -> None:
-    progress = Progress(1, 1)
+    progress = ArrayProgress(1, 1)
     progress.settle(0, user_failure("X", "m" * 200_000))
     assert progress.error is not None
     assert progress.error.message.endswith("... and many more.")
 
 
 def test_a_later_success_leaves_the_error() -> None:
-    progress = Progress(2, 1)
+    progress = ArrayProgress(2, 1)
     progress.settle(0, user_failure("X", "first"))
     progress.settle(1, Outcome())
     assert (progress.has_failed, progress.is_over) == (False, True)

@@ -9,6 +9,8 @@ import pytest
 from flyteidl.core import catalog_pb2, literals_pb2, types_pb2
 
 from flyte_remote_async.devserver.engine.catalog_keys import catalog_key, object_hash
+from flyte_remote_async.devserver.runners.stand_ins import current_attempt
+from flyte_remote_async.devserver.store import Store
 from flyte_remote_async.devserver.store.sql import Statement
 from flyte_remote_async.models.phases import WorkflowPhase
 from tests.support.engine_rig import open_rig
@@ -186,27 +188,31 @@ async def test_when_the_one_that_runs_fails_the_next_runs(rig: Rig) -> None:
 
 
 async def test_two_at_once_that_are_not_serialized_keep_the_first(rig: Rig) -> None:
-    both = anyio.Event()
-    calls: list[int] = []
+    begun = {name: anyio.Event() for name in ("one", "two")}
+    go = {name: anyio.Event() for name in begun}
 
     @rig.stand_ins.task("t.cached")
     async def together(a: int) -> int:
-        calls.append(a)
-        if len(calls) == 2:
-            both.set()
-        await both.wait()
-        return len(calls)
+        name = current_attempt().execution
+        begun[name].set()
+        await go[name].wait()
+        return a * (10 if name == "one" else 100)
 
-    executions = [work(cached(), name=name) for name in ("one", "two")]
+    executions = [work(cached(), name=name) for name in begun]
     for each in executions:
         await rig.start(each)
+        await begun[each.execution.id.name].wait()
     keys = []
     for each in executions:
-        await rig.engine.join(each.execution.id)
-        keys.append((await rig.read(each.execution)).nodes["n0"].closure.task_node_metadata.catalog_key)
-    assert len({key.artifact_tag.artifact_id for key in keys}) == 2
+        go[each.execution.id.name].set()
+        written = await rig.end(each)
+        assert status(written) == "CACHE_POPULATED"
+        keys.append(written.nodes["n0"].closure.task_node_metadata.catalog_key.artifact_tag.artifact_id)
+    assert keys[0] != keys[1]
     third = await run(rig, work(cached(), name="three"))
     assert status(third) == "CACHE_HIT"
+    assert third.outputs.literals["x"] == integer(20)
+    assert third.nodes["n0"].closure.task_node_metadata.catalog_key.artifact_tag.artifact_id == keys[0]
 
 
 def key_of(template: tasks_pb2.TaskTemplate, **inputs: literals_pb2.Literal) -> CatalogKey:
@@ -314,8 +320,6 @@ def test_numbers_that_are_several() -> None:
 
 
 async def test_entries_outlive_the_server(tmp_path: Any) -> None:
-    from flyte_remote_async.devserver.store import Store
-
     for expected in ("CACHE_POPULATED", "CACHE_HIT"):
         store = await Store.open(tmp_path / "state.db")
         try:

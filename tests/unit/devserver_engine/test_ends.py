@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 import pytest
@@ -157,6 +158,17 @@ async def test_closing_writes_nothing_and_the_next_engine_says_so(rig: Rig, cloc
     assert TaskPhase(written.attempts["n0-0-n0", 0].closure.phase) is TaskPhase.ABORTED
     assert phase(await rig.read(done.execution)) == "SUCCEEDED"
     assert await Engine(rig.store, ()).mark_interrupted() == 0
+
+
+async def test_what_began_by_a_clock_that_was_ahead_took_no_time(rig: Rig, clock: Clock) -> None:
+    execution = made([]).execution
+    execution.closure.phase = core_execution_pb2.WorkflowExecution.RUNNING
+    execution.closure.started_at.FromDatetime(clock.now() + dt.timedelta(hours=1))
+    await rig.store.put_execution(execution)
+    await rig.engine.abort(execution.id, "not ours")
+    closure = (await rig.read(execution)).execution.closure
+    assert closure.HasField("duration")
+    assert closure.duration.ToNanoseconds() == 0
 
 
 async def test_an_execution_that_came_from_elsewhere_is_aborted_with_its_nodes(rig: Rig) -> None:

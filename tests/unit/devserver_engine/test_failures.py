@@ -9,8 +9,6 @@ import pytest
 from flyteidl.core import condition_pb2, types_pb2, workflow_pb2
 from flyteidl.event import event_pb2
 
-from flyte_remote_async.devserver.engine import Engine
-from flyte_remote_async.devserver.runners.functions import FunctionRunner
 from flyte_remote_async.devserver.runners.stand_ins import FlyteRecoverableException, Interrupted, current_attempt
 from flyte_remote_async.models.phases import NodePhase
 from tests.support.engine_rig import attempts, phase
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flyte_remote_async.devserver.clock import Clock
-    from flyte_remote_async.devserver.runners import TaskCall
-    from flyte_remote_async.devserver.runners.outcome import Outcome
     from tests.support.engine_rig import Rig, Written
     from tests.support.made_workflows import Made
 
@@ -214,6 +210,18 @@ async def test_a_subworkflow_that_takes_too_long_fails_with_what_is_inside(rig: 
     assert attempts(written) == {("n0-0-n0", 0): "ABORTED"}
 
 
+async def test_a_subworkflow_that_takes_too_long_for_all_its_tries_times_out(rig: Rig, clock: Clock) -> None:
+    node = timed(subworkflow("n0", "sub"), 60, retries=5)
+    work = made([node], [HANG], sub_workflows={"sub": ([task_node("n0", HANG, a=1)], {})})
+    await rig.start(work)
+    await clock.advance(minutes=5)
+    written = await rig.end(work)
+    assert written.phases()["n0"] == "TIMED_OUT"
+    assert attempts(written) == {("n0-0-n0", 0): "ABORTED", ("n0-1-n0", 0): "ABORTED"}
+    assert written.nodes["n0-0-n0"].closure.error.message == "task execution timeout [1m0s] expired"
+    assert written.nodes["n0-1-n0"].closure.error.message == "node timed out"
+
+
 async def test_a_branch_whose_body_timed_out(rig: Rig, clock: Clock) -> None:
     true = condition_pb2.ComparisonExpression(
         operator=condition_pb2.ComparisonExpression.EQ,
@@ -313,14 +321,16 @@ async def test_who_may_say_that_a_node_is_interruptible(rig: Rig, say: Callable[
     assert written.attempts["n0", 0].closure.metadata.instance_class == INTERRUPTIBLE
 
 
-async def test_each_attempt_gets_the_checkpoints_of_the_one_before(rig: Rig, clock: Clock) -> None:
-    calls: list[TaskCall] = []
+async def test_a_node_may_say_that_it_is_not_interruptible(rig: Rig) -> None:
+    node = task_node("n0", ADD, a=1, b=1)
+    node.metadata.interruptible = False
+    work = made([node], [ADD])
+    work.execution.spec.interruptible.value = True
+    written = await rig.run_made(work)
+    assert written.attempts["n0", 0].closure.metadata.instance_class == event_pb2.TaskExecutionMetadata.DEFAULT
 
-    class Looking(FunctionRunner):
-        async def run(self, call: TaskCall) -> Outcome:
-            calls.append(call)
-            return await super().run(call)
 
+async def test_each_attempt_gets_the_checkpoints_of_the_one_before(rig: Rig) -> None:
     template = task("t.boom", retries=1)
 
     @rig.stand_ins.task("t.boom")
@@ -330,13 +340,9 @@ async def test_each_attempt_gets_the_checkpoints_of_the_one_before(rig: Rig, clo
     work = made([task_node("n0", template, a=1)], [template])
     work.execution.spec.raw_output_data_config.output_location_prefix = "s3://elsewhere/raw/"
     work.execution.spec.envs.values.add(key="COLOUR", value="blue")
-    engine = Engine(rig.store, [Looking(rig.stand_ins, clock)], clock)
     await rig.put(work)
-    await rig.store.put_execution(work.execution)
-    await engine.launch(work.execution, work.inputs)
-    await engine.join(work.execution.id)
+    first, second = await rig.calls_of(work.execution, work.inputs)
     written = await rig.read(work.execution)
-    first, second = calls
     assert first.previous_checkpoint_uri == ""
     assert second.previous_checkpoint_uri == first.checkpoint_uri
     assert first.checkpoint_uri.startswith("s3://elsewhere/raw/")

@@ -186,3 +186,4 @@ async def test_an_aborted_gate_waits_no_more(rig: Rig, clock: Clock) -> None:
     }
     rig.engine.gates.ring(setting(work, "number", integer(1)).id)
     assert clock._timers == []
+    assert rig.engine.gates._waiting == {}

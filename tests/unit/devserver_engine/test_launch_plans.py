@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from flyteidl.admin import execution_pb2
+from flyteidl.admin import execution_pb2, launch_plan_pb2
 from google.protobuf import wrappers_pb2
 
 from flyte_remote_async.devserver.engine import Engine
@@ -17,6 +17,7 @@ from tests.support.engine_rig import phase
 from tests.support.made_workflows import launch_plan, made, subworkflow, task, task_node
 
 if TYPE_CHECKING:
+    from flyte_remote_async.devserver.clock import Clock
     from tests.support.engine_rig import Rig, Written
     from tests.support.made_workflows import Made
 
@@ -93,8 +94,12 @@ async def test_the_child_is_like_its_parent(rig: Rig) -> None:
 
 
 def test_what_the_launch_plan_of_the_parent_says_goes_on_too() -> None:
-    plan = CHILD.launch_plan
+    plan = launch_plan_pb2.LaunchPlan()
+    plan.CopyFrom(CHILD.launch_plan)
     plan.spec.labels.values["team"] = "red"
+    plan.spec.annotations.values["note"] = "y"
+    plan.spec.envs.values.add(key="B", value="2")
+    plan.spec.interruptible.value = True
     plan.spec.overwrite_cache = True
     plan.spec.raw_output_data_config.output_location_prefix = "s3://plan"
     node_id = PARENT.execution.spec.metadata.parent_node_execution
@@ -103,6 +108,9 @@ def test_what_the_launch_plan_of_the_parent_says_goes_on_too() -> None:
     request = child_request(PARENT.execution, plan, node_id, reference, CHILD.inputs)
 
     assert request.spec.labels.values["team"] == "red"
+    assert request.spec.annotations.values["note"] == "y"
+    assert request.spec.envs == plan.spec.envs
+    assert request.spec.interruptible.value
     assert request.spec.overwrite_cache
     assert request.spec.raw_output_data_config.output_location_prefix == "s3://plan"
 
@@ -202,6 +210,33 @@ async def test_a_failure_beside_it_reaches_the_child(rig: Rig, *, inside: bool, 
 
     below = await ended_child_of(rig, written, "n0-0-n0" if inside else "n0")
     assert below.execution.closure.abort_metadata.cause.endswith(f"reason [{reason}]")
+
+
+async def test_a_launch_plan_counts_as_one_that_runs(rig: Rig, clock: Clock) -> None:
+    rig.waits("t.wait")
+    await rig.put(ENDLESS)
+    nodes = [launch_plan("n0", "child"), task_node("n1", ADD, a=1, b=1)]
+    parent = made(nodes, [ADD], name="parent", max_parallelism=1)
+    await rig.start(parent)
+    await clock.at_rest()
+    assert (await rig.read(parent.execution)).phases() == {"start-node": "SUCCEEDED", "n0": "RUNNING"}
+
+
+async def test_each_try_has_a_child_of_its_own(rig: Rig, clock: Clock) -> None:
+    rig.waits("t.wait")
+    await rig.put(ENDLESS)
+    node = launch_plan("n0", "child")
+    node.metadata.timeout.seconds, node.metadata.retries.retries = 60, 1
+    parent = made([node], name="parent")
+    await rig.start(parent)
+    await clock.at_rest()
+    first = await child_of(rig, await rig.read(parent.execution))
+    await clock.advance(seconds=61)
+    second = await child_of(rig, await rig.read(parent.execution))
+    names = [each.execution.id.name for each in (first, second)]
+    assert names == [child_execution_name("parent", "n0", attempt) for attempt in (0, 1)]
+    await rig.engine.join(first.execution.id)
+    assert [phase(await rig.read(each.execution)) for each in (first, second)] == ["ABORTED", "RUNNING"]
 
 
 async def test_a_child_that_was_aborted_fails_its_node(rig: Rig) -> None:

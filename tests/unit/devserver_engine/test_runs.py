@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
@@ -16,7 +16,7 @@ from flyte_remote_async.devserver.engine import Engine
 from flyte_remote_async.devserver.runners.functions import FunctionRunner
 from flyte_remote_async.devserver.runners.stand_ins import FlyteRecoverableException, current_attempt
 from flyte_remote_async.errors import ClosedError
-from flyte_remote_async.models.phases import NodePhase
+from flyte_remote_async.models.phases import NodePhase, WorkflowPhase
 from tests.support.engine_rig import attempts, phase
 from tests.support.made_workflows import binding, branch, integer, made, subworkflow, task, task_node
 
@@ -67,6 +67,23 @@ async def test_rows_are_running_while_they_run(rig: Rig) -> None:
     assert attempts(seen[0]) == {("n0-0-n0", 0): "RUNNING"}
     assert phase(ended) == "SUCCEEDED"
     assert list(ended.nodes) == ["start-node", "n0", "n0-0-start-node", "n0-0-n0", "n0-0-end-node", "end-node"]
+
+
+async def test_an_execution_ends_by_way_of_a_phase_of_its_own(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[str] = []
+    update = rig.store.update_execution
+
+    async def noting(execution_id: Any, change: Any) -> Any:
+        found = await update(execution_id, change)
+        kept.append(WorkflowPhase(found.closure.phase).name if found else "")
+        return found
+
+    monkeypatch.setattr(rig.store, "update_execution", noting)
+    await rig.run_made(made([task_node("n0", ADD, a=1, b=2)], [ADD]))
+    assert kept == ["RUNNING", "SUCCEEDING", "SUCCEEDED"]
+    kept.clear()
+    await rig.run_made(made([task_node("n0", BOOM, a=1)], [BOOM], name="other"))
+    assert list(dict.fromkeys(kept)) == ["RUNNING", "FAILING", "FAILED"]
 
 
 async def test_a_node_does_not_move_while_its_attempts_fail(rig: Rig) -> None:

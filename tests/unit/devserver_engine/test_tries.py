@@ -62,6 +62,14 @@ def test_a_node_without_timeout_has_no_limit() -> None:
     assert time_limit(node, NOON, NOON) is None
 
 
+def test_a_try_that_would_end_with_the_time_of_all_is_the_last() -> None:
+    node = workflow_pb2.Node()
+    node.metadata.timeout.FromTimedelta(3 * SECOND)
+    limit = time_limit(node, NOON, NOON + 3 * SECOND)
+    assert limit is not None
+    assert (limit.at, limit.outcome) == (NOON + 6 * SECOND, Outcome(phase=TIMED_OUT))
+
+
 def test_a_try_may_take_its_timeout_and_all_of_them_twice_that() -> None:
     node = workflow_pb2.Node()
     node.metadata.timeout.FromTimedelta(3 * SECOND)

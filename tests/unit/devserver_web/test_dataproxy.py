@@ -126,6 +126,7 @@ NEGATIVE = "presigned URLs require an expire duration greater than 0"
             NEGATIVE,
             "expiresIn is invalid. Error: input duration [-1m30s] should not less than 0",
         ),
+        (Duration(nanos=-1), NEGATIVE, "expiresIn is invalid. Error: input duration [-1ns] should not less than 0"),
         (Duration(), NEGATIVE, NEGATIVE),
         (
             Duration(seconds=1, nanos=-1),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import socket
 from typing import TYPE_CHECKING
 
@@ -82,14 +84,46 @@ async def test_a_port_in_use_is_said() -> None:
             await DevServer(http_port=number).start()
 
 
+def two_ports() -> tuple[socket.socket, socket.socket]:
+    """Take two ports side by side, below those that the system gives out."""
+    for number in random.sample(range(10_000, 30_000), 100):
+        with contextlib.ExitStack() as taken:
+            try:
+                pair = [taken.enter_context(socket.create_server(("127.0.0.1", number + more))) for more in (0, 1)]
+            except OSError:
+                continue
+            taken.pop_all()
+            return pair[0], pair[1]
+    raise OSError("no two ports are free")
+
+
 async def test_it_is_the_port_after_the_first_where_that_is_given() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        number = free.getsockname()[1]
+    first, second = two_ports()
+    number = first.getsockname()[1]
+    first.close()
+    second.close()
     dev = DevServer(port=number)
     async with dev:
         assert dev.http_endpoint == f"127.0.0.1:{number + 1}"
     with pytest.raises(ClosedError):
         _ = dev.http_endpoint
+
+
+async def test_it_is_another_where_that_is_taken_and_was_not_asked_for() -> None:
+    first, second = two_ports()
+    number = first.getsockname()[1]
+    first.close()
+    with second:
+        async with DevServer(port=number) as dev:
+            assert dev.endpoint == f"127.0.0.1:{number}"
+            assert dev.http_endpoint != f"127.0.0.1:{number + 1}"
+        with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{number + 1} for HTTP"):
+            await DevServer(port=number, http_port=number + 1).start()
+
+
+async def test_nothing_comes_after_the_last_port() -> None:
+    async with DevServer(port=65535) as dev:
+        assert 0 < int(dev.http_endpoint.rpartition(":")[2]) < 65535
 
 
 async def test_a_server_for_others_is_called_by_the_name_of_its_machine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -308,6 +308,20 @@ def test_a_new_reason_is_told_while_the_attempt_stays_in_its_phase() -> None:
     assert before.diff(pulling) == ()
 
 
+def test_a_log_of_an_attempt_that_has_ended_is_told_at_its_beginning() -> None:
+    root = Grown("execution", "root")
+    root.move(2, START)
+    first, other = (root.add(Grown("node", name)) for name in ("n0", "n1"))
+    attempt = first.add(Grown("attempt", "n0:0"))
+    for part in (first, other, attempt):
+        part.move(2, START + 1)
+    before = root.snapshot()
+    attempt.logs.append("pod")
+    attempt.move(3, START + 9)
+    other.move(3, START + 5)
+    assert shown(root.snapshot().diff(before)) == ["n0:0 log pod", "n1 SUCCEEDED", "n0:0 SUCCEEDED"]
+
+
 def test_logs_of_the_elements_of_a_map_are_told_once() -> None:
     root, node = running()
     attempt = node.add(Grown("attempt", "n0:0"))

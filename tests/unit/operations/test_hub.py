@@ -35,7 +35,7 @@ from flyte_remote_async.errors import (
     WrongLoopError,
 )
 from flyte_remote_async.transport.base import Reply
-from flyte_remote_async.transport.methods import LIST_EXECUTIONS
+from flyte_remote_async.transport.methods import GET_EXECUTION, LIST_EXECUTIONS
 from tests.support.cancelling import cancel_at_every_step
 from tests.support.eventually import eventually
 from tests.support.films import refuse
@@ -519,6 +519,18 @@ async def test_an_error_of_one_is_not_that_of_another(crowd: Crowd) -> None:
     assert (await other).is_successful
 
 
+async def test_whoever_comes_while_many_are_told_is_told_too(crowd: Crowd) -> None:
+    await crowd.put(["one"])
+    handle = crowd.remote.execution("one")
+    waits = [asyncio.create_task(handle.wait(sync_nodes=False)) for _ in range(500)]
+    late: list[asyncio.Task[FlyteWorkflowExecution]] = []
+    waits[0].add_done_callback(lambda _: late.append(asyncio.create_task(handle.wait(sync_nodes=False))))
+    await eventually(lambda: bool(crowd.remote.waits) and crowd.remote.waits[0].waiters == 500)
+    await crowd.put(["one"], "SUCCEEDED")
+    assert all(one.is_successful for one in await asyncio.gather(*waits))
+    assert (await late[0]).is_successful
+
+
 async def test_how_the_waits_go_can_be_seen(crowd: Crowd) -> None:
     await crowd.put(["one"])
     assert not crowd.remote.waits
@@ -729,6 +741,28 @@ async def test_an_end_that_cannot_be_read_at_once_is_read_later(crowd: Crowd) ->
     refuse(crowd.ledger, "GetExecution", lambda: UnavailableError("restarting"), times=8)
     ended = await crowd.remote.wait_all(crowd.handles(names), sync_nodes=False)
     assert {one.error.message for one in ended if one.error} == {"why " * 50}
+
+
+@pytest.mark.parametrize(("bound", "most"), [(2, 2), (100, 16)])
+async def test_reads_of_ends_have_a_bound_besides_that_of_all_reads(crowd: Crowd, bound: int, most: int) -> None:
+    names = names_of(40)
+    await crowd.put(names, "FAILED", "why " * 50)
+    handlers: dict[str, Any] = dict(crowd.server._options.registry.handlers())
+    answer = handlers[GET_EXECUTION.path]
+    running: list[int] = [0]
+
+    async def counted(request: bytes, metadata: Any) -> Any:
+        running.append(running[-1] + 1)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        running.append(running[-1] - 1)
+        return await answer(request, metadata)
+
+    handlers[GET_EXECUTION.path] = counted
+    async with remote_over(lambda: InProcessTransport(handlers), Ledger()) as remote:
+        remote._open.reads.total_tokens = bound
+        await remote.wait_all([remote.execution(name) for name in names], sync_nodes=False)
+    assert max(running) == most
 
 
 async def test_a_close_while_an_end_is_read(crowd: Crowd) -> None:

@@ -30,6 +30,7 @@ from flyte_remote_async.errors import (
 )
 from flyte_remote_async.transport.methods import GET_EXECUTION, LIST_NODE_EXECUTIONS
 from tests.support.cancelling import cancel_at_every_step
+from tests.support.eventually import eventually
 from tests.support.films import Film, refuse
 from tests.support.remotes import Ledger, remote_over
 from tests.support.stages import open_stage
@@ -172,6 +173,12 @@ async def test_the_nodes_are_read_within_the_time_too(stage: Stage) -> None:
         with pytest.raises(WaitTimeoutError, match="has SUCCEEDED, but its nodes") as caught:
             await remote.execution("film").wait(timeout=0.01)
     assert caught.value.execution.is_successful
+
+
+async def test_the_nodes_of_what_ended_in_time_are_read_when_there_is_none_left(stage: Stage) -> None:
+    await stage.end()
+    ended = await stage.handle().wait(timeout=0)
+    assert list(ended.node_executions) == ["task"]
 
 
 async def test_nodes_that_a_server_cannot_read_do_not_hold_the_waiter_for_ever(stage: Stage) -> None:
@@ -359,6 +366,16 @@ async def test_a_close_ends_a_wait_that_pauses(stage: Stage) -> None:
     await asyncio.sleep(0.05)
     await stage.remote.aclose()
     with pytest.raises(ClosedError, match="closed"):
+        await waiting
+
+
+async def test_a_close_ends_a_wait_that_pauses_between_two_reads_of_nodes(stage: Stage) -> None:
+    await stage.end()
+    refuse(stage.ledger, "ListNodeExecutions", lambda: UnavailableError("restarting"))
+    waiting = asyncio.create_task(stage.handle().wait(poll_interval=3600))
+    await eventually(lambda: stage.ledger.counts["ListNodeExecutions"] == 1)
+    await stage.remote.aclose()
+    with pytest.raises(ClosedError):
         await waiting
 
 

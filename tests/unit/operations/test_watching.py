@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from flyte_remote_async.executions.events import Event
+    from flyte_remote_async.transport.base import Method
     from tests.support.stages import Stage
 
 pytestmark = pytest.mark.anyio
@@ -48,6 +49,10 @@ def words(event: Event) -> str:
             return f"{event.node_id}-{event.attempt} {event.after.name}"
         case _:
             return type(event).__name__
+
+
+async def rest_of(events: AsyncIterator[Event]) -> list[str]:
+    return [words(event) async for event in events]
 
 
 async def test_events_come_as_they_happen_and_end_with_the_end(stage: Stage) -> None:
@@ -228,6 +233,71 @@ async def test_a_look_that_fails_is_repeated(stage: Stage, rpc: str) -> None:
             told.append(words(event))
             if event.snapshot.phase.name == "RUNNING" and len(told) == 2:
                 await stage.end()
+    assert told[-1] == "film SUCCEEDED"
+
+
+async def test_only_looks_in_a_row_that_find_nothing_count(stage: Stage) -> None:
+    await stage.film.execution("RUNNING")
+    asked = 0
+
+    def on_call(method: Method[Any, Any], _request: bytes) -> None:
+        nonlocal asked
+        if method.name == "ListNodeExecutions":
+            asked += 1
+            if asked in {1, 2, 4, 5}:
+                raise NotFoundError("not here")
+
+    stage.ledger.on_call = on_call
+    reading = asyncio.create_task(rest_of(stage.handle().watch(poll_interval=SOON)))
+    await eventually(lambda: asked > 6)
+    await stage.end()
+    assert (await reading)[-1] == "film SUCCEEDED"
+
+
+async def test_looks_are_rarer_while_nothing_moves(stage: Stage) -> None:
+    await stage.film.execution("RUNNING")
+    reading = asyncio.create_task(rest_of(stage.handle().watch()))
+    subjects = stage.remote._open.hub.schedule.subjects
+    await eventually(lambda: bool(subjects))
+    ((ticket,),) = (subject.tickets for subject in subjects.values())
+    # The first pause is half a second.
+    await eventually(lambda: ticket.interval is not None and ticket.interval > 0.8)
+    await stage.end()
+    assert (await reading)[-1] == "film SUCCEEDED"
+
+
+async def test_an_error_that_a_list_cut_is_whole_in_the_events(stage: Stage) -> None:
+    films = [Film(stage.server.store, f"film{number}") for number in range(5)]
+    for film in films:
+        film.now = stage.film.now
+        await film.execution("RUNNING")
+    watches = [stage.remote.execution(film.id.name).watch(poll_interval=SOON) for film in films]
+    for watch in watches:
+        await anext(watch)
+    for film in films:
+        await film.execution("FAILING", error={"message": "why " * 50})
+    for watch, event in zip(watches, await asyncio.gather(*map(anext, watches)), strict=True):
+        assert words(event).endswith("FAILING")
+        assert event.snapshot.closure.error is not None
+        assert event.snapshot.closure.error.message == "why " * 50
+        await watch.aclose()
+    assert stage.ledger.counts["ListExecutions"] > 0
+
+
+async def test_a_move_whose_look_failed_is_told_by_the_next_one(stage: Stage) -> None:
+    told: list[str] = []
+
+    async def read() -> None:
+        async for event in stage.handle().watch(poll_interval=SOON):
+            told.append(words(event))  # noqa: PERF401 - the story goes by what was told so far
+
+    reading = asyncio.create_task(read())
+    await eventually(lambda: told == ["film QUEUED"])
+    refuse(stage.ledger, "ListNodeExecutions", lambda: UnavailableError("restarting"), times=3)
+    await stage.film.execution("RUNNING")
+    await eventually(lambda: told[1:] == ["film RUNNING"])
+    await stage.end()
+    await reading
     assert told[-1] == "film SUCCEEDED"
 
 

@@ -294,6 +294,18 @@ def test_the_last_error_and_the_silence_are_told() -> None:
     assert outcome.shown is not None
 
 
+def test_the_silence_is_that_of_ones_own_time() -> None:
+    world = World(crowd(1), fail=lambda _ask, _now: UnavailableError("away"))
+    world.join("e0")
+    world.run(100)
+    late = world.join("e0", deadline=110.0)
+    world.run(120)
+    outcome = world.last(late)
+    assert isinstance(outcome, TimedOut)
+    assert 10 <= outcome.stale_for <= 10 + GRACE
+    assert not outcome.is_heard
+
+
 def test_only_failures_in_a_row_count() -> None:
     flip = itertools.cycle([UnavailableError("away"), None])
     world = World(crowd(1), fail=lambda _ask, _now: next(flip))
@@ -404,6 +416,18 @@ def test_what_was_seen_is_gone_after_three_answers() -> None:
     assert not world.told[tickets[0]]
 
 
+def test_several_that_are_gone_are_read_one_by_one() -> None:
+    world = World(crowd(5))
+    world.fail = gone(world)
+    tickets = [world.join(f"e{number}", is_seen=True) for number in range(5)]
+    world.run(10)
+    for name in ("e1", "e3"):
+        world.lives[name].is_there = False
+    world.run(1000)
+    assert [bool(world.told[ticket]) for ticket in tickets] == [False, True, False, True, False]
+    assert all(isinstance(world.last(tickets[number]), Failed) for number in (1, 3))
+
+
 def test_what_is_missing_for_a_moment_is_not_gone() -> None:
     answers = iter([NotFoundError(), NotFoundError(), None, NotFoundError(), UnavailableError(), NotFoundError()])
     world = World(crowd(1, ends=60.0), fail=lambda _ask, _now: next(answers, None))
@@ -428,6 +452,27 @@ def test_whether_all_are_there_is_asked_ever_more_seldom() -> None:
 def row(name: str, phase: int, *, is_cut: bool = False) -> Row:
     shown = Life(ends=0.0 if phase == SUCCEEDED else 9e9).row(name, 1.0, listed=is_cut)
     return attrs.evolve(shown, is_cut=is_cut)
+
+
+def test_a_look_that_was_under_way_is_no_last_look_of_who_came_after_it() -> None:
+    world = World(crowd(1), latency=0.5)
+    world.join("e0")
+    world.run(0.2)
+    hasty = world.join("e0", deadline=0.2)
+    world.run(5)
+    assert isinstance(world.last(hasty), TimedOut)
+    assert world.when(hasty) == 1.0
+    assert [ask.asked_at for ask in world.asks][:2] == [0.0, 0.5]
+
+
+def test_what_is_wrong_is_told_to_those_who_rest_too() -> None:
+    world = World(crowd(1), fail=lambda _ask, now: PermissionDeniedError("no") if now > 2 else None)
+    resting, waiting = world.join("e0", looks=True), world.join("e0")
+    world.run(1)
+    world.schedule.rest(resting)
+    world.run(20)
+    assert isinstance(world.last(waiting), Failed)
+    assert isinstance(world.last(resting), Failed)
 
 
 def test_an_error_that_was_cut_is_read_by_itself() -> None:
@@ -593,6 +638,16 @@ def test_a_clock_of_ours_that_is_ahead_is_found_out_by_what_ends() -> None:
     late = [world.when(ticket) - (10.0 + number) for number, ticket in enumerate(tickets)]
     assert max(late) <= 22
     assert statistics.median(late[25:]) <= 2.0
+
+
+def test_one_end_with_an_odd_time_does_not_set_the_clock() -> None:
+    schedule = Schedule(lambda: 0.5, ahead=5000.0)
+    schedule.join(Ticket(id_of("e0"), is_seen=True, created=0.0), 10.0)
+    (subject,) = schedule.subjects.values()
+    for updated in (1000.0, 1000.0, -1e9, 1000.0, 1000.0):
+        assert schedule.age(subject, 10.0) == 5010.0
+        schedule.saw_end(attrs.evolve(row("e1", SUCCEEDED), updated=updated), 0.0)
+    assert schedule.age(subject, 10.0) == 1010.0
 
 
 # --- looks that are given up ----------------------------------------------------------------------------------------

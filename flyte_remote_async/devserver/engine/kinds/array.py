@@ -14,7 +14,7 @@ from flyteidl.core import workflow_pb2
 
 from flyte_remote_async.devserver.engine.array_rows import ArrayAttempt, ItemRecorder
 from flyte_remote_async.devserver.engine.arrays import (
-    Progress,
+    ArrayProgress,
     array_size,
     cached_template,
     gathered,
@@ -76,7 +76,7 @@ async def _run_tasks(items: _Items, size: int) -> Outcome:
     return outcome
 
 
-def _outcome(progress: Progress, task: tasks_pb2.TaskTemplate | None) -> Outcome:
+def _outcome(progress: ArrayProgress, task: tasks_pb2.TaskTemplate | None) -> Outcome:
     if progress.has_failed:
         return Outcome(error=progress.error)
     return Outcome(gathered(task, [progress.outcomes[index] for index in range(progress.size)]))
@@ -84,9 +84,9 @@ def _outcome(progress: Progress, task: tasks_pb2.TaskTemplate | None) -> Outcome
 
 async def _run_items(
     array: workflow_pb2.ArrayNode, size: int, run_item: Callable[[int], Awaitable[Outcome]]
-) -> Progress:
+) -> ArrayProgress:
     """Run items until all have ended, or too few can still succeed."""
-    progress = Progress.of(array, size)
+    progress = ArrayProgress.of(array, size)
     at_a_time = anyio.CapacityLimiter(array.parallelism) if array.parallelism else contextlib.nullcontext()
     over = anyio.Event()
 
