@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,6 +25,8 @@ class Flytekit:
     """
 
     def __init__(self, python: str, endpoint: str, place: Sequence[str]) -> None:
+        # flytekit leaves folders of its own.
+        self._folder = tempfile.TemporaryDirectory()
         script = Path(__file__).with_name("flytekit_side.py")
         self._process = subprocess.Popen(
             [python, str(script), endpoint, *place],
@@ -30,6 +34,7 @@ class Flytekit:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            env={**os.environ, "TMPDIR": self._folder.name},
         )
         self.pid = self._process.pid
 
@@ -40,6 +45,7 @@ class Flytekit:
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.communicate()
+        self._folder.cleanup()
 
     def ask(self, **command: Any) -> dict[str, Any]:
         """Send a command and return its answer."""

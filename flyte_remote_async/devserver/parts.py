@@ -124,7 +124,7 @@ class Parts:
         closing.push_async_callback(data.aclose)
         # Its own port is told before anything can ask for it.
         await _listen_for_http(data, options)
-        engine = Engine(store, _runners(options, data, endpoint), clock)
+        engine = Engine(store, _runners(options, data, endpoint, closing), clock)
         closing.push_async_callback(engine.aclose)
         await engine.mark_interrupted()
         scheduler = Services(store, engine, data, clock, options.faults, options.read_limit).register(registry)
@@ -155,13 +155,17 @@ async def _listen_for_http(data: DataPlane, options: Options) -> None:
         await data.http.start(host, 0)  # nobody asked for that one
 
 
-def _runners(options: Options, data: DataPlane, endpoint: Callable[[], str]) -> list[TaskRunner]:
+def _runners(
+    options: Options, data: DataPlane, endpoint: Callable[[], str], closing: contextlib.AsyncExitStack
+) -> list[TaskRunner]:
     runners: list[TaskRunner] = [FunctionRunner(options.stand_ins, options.clock), EchoRunner()]
     if options.run_containers:
         # For those who ask for it: it needs what most do without.
         from flyte_remote_async.devserver.runners.containers import ContainerOptions, ContainerRunner
 
         how = ContainerOptions() if options.run_containers is True else options.run_containers
-        runners.append(ContainerRunner(data, how, endpoint))
+        containers = ContainerRunner(data, how, endpoint)
+        closing.push_async_callback(containers.aclose)
+        runners.append(containers)
         _LOG.warning(_RUNS_CODE, data.http.endpoint)
     return runners

@@ -11,6 +11,7 @@ from flyteidl.admin import execution_pb2
 
 from flyte_remote_async.executions import FlyteWorkflowExecution
 from flyte_remote_async.models.identifiers import WorkflowExecutionIdentifier
+from flyte_remote_async.remote.signals import SignalVerbs
 from flyte_remote_async.remote.waiting import WaitVerbs
 from flyte_remote_async.transport.target import Target
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["FlyteRemote"]
 
 
-class FlyteRemote(WaitVerbs):
+class FlyteRemote(WaitVerbs, SignalVerbs):
     """A way to one Flyte control plane.
 
     Make one with :meth:`connect`, :meth:`auto` or :meth:`for_sandbox`, and open it with ``async with``, or with

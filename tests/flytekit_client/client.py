@@ -158,13 +158,45 @@ class Client:
             "by address": self.remote.get(f"flyte://v1/flytesnacks/development/{name}/n1/o").get("o0", float),
         }
 
+    def kinds(self) -> dict[str, Any]:
+        """Run all kinds of workflows at once, and tell what came of them."""
+        from flytekit.types.file import FlyteFile
+
+        started = {}
+        for name, inputs in (("values", {}), ("maps", {}), ("handled", {}), ("commands", {}), ("built", {"a": 2})):
+            workflow = self.remote.fetch_workflow(name=f"kinds.{name}", version=self.version)
+            started[name] = self.remote.execute(workflow, inputs=inputs)
+        for name, task, inputs in (
+            ("first eager", "outer", {"a": 3}),
+            ("second eager", "outer", {"a": 4}),
+            ("shows", "shows_and_fails", {"n": 1}),
+        ):
+            entity = self.remote.fetch_task(name=f"kinds.{task}", version=self.version)
+            started[name] = self.remote.execute(entity, inputs=inputs)
+        ended = {name: self.remote.wait(each, timeout=LIMIT, poll_interval=POLL) for name, each in started.items()}
+        nodes = ended["handled"].node_executions
+        deck = self.remote.get(f"flyte://v1/flytesnacks/development/{started['shows'].id.name}/kindsshowsandfails/d")
+        return {
+            "values": [ended["values"].outputs.get(name, list[str]) for name in ("o0", "o1")],
+            "maps": [ended["maps"].outputs.get("o0", str), ended["maps"].outputs.get("o1", int)],
+            "handled": [ended["handled"].error.message.splitlines()[-1].strip(), sorted(nodes)],
+            "commands": [
+                Path(ended["commands"].outputs.get("o0", FlyteFile).download()).read_text(),
+                ended["commands"].outputs.get("o1", int),
+                Path(ended["commands"].outputs.get("o2", FlyteFile).download()).read_text(),
+            ],
+            "built": ended["built"].outputs.get("both", list[int]),
+            "eager": [ended[name].outputs.get("o0", str) for name in ("first eager", "second eager")],
+            "deck": deck.decode() if isinstance(deck, bytes) else deck.data,
+        }
+
 
 def main() -> None:
     """Carry out a plan."""
     warnings.simplefilter("ignore")
     plan = json.loads(Path(sys.argv[1]).read_text())
     client = Client(plan)
-    told = {"flows": client.flows(plan), "recorded": client.recorded(plan)}
+    told = {"flows": client.flows(plan), "kinds": client.kinds(), "recorded": client.recorded(plan)}
     Path(sys.argv[2]).write_text(json.dumps(told))
 
 

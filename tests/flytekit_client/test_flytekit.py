@@ -75,6 +75,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
         recorded.DIRECTORY / "samples.py",
         recorded.DIRECTORY / "more.py",
         HERE.parent / "data/flytekit/flows.py",
+        HERE.parent / "data/flytekit/kinds.py",
     ):
         shutil.copy(module, folder)
     # Where the code of an image would be.
@@ -83,6 +84,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
         environment = {
             "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(folder),
+            # flytekit leaves a folder or two of its own.
+            "TMPDIR": str(folder),
             "PYTHONPATH": str(folder),
             "FLYTE_PLATFORM_URL": dev.endpoint,
             "FLYTE_PLATFORM_INSECURE": "true",
@@ -92,7 +95,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
         }
         usual = ("-p", "flytesnacks", "-d", "development", "--version", VERSION, "--image", "local/none:v1")
         pyflyte = (str(python), "-m", "flytekit.clis.sdk_in_container.pyflyte", "register", *usual)
-        for options_ in (("--copy", "none", "samples.py", "more.py"), ("flows.py",)):
+        for options_ in (("--copy", "none", "samples.py", "more.py"), ("flows.py", "kinds.py")):
             run(*pyflyte, *options_, folder=folder, environment=environment)
         (folder / "plan.json").write_text(json.dumps(plan(dev.endpoint, folder)))
         client = (str(python), str(HERE / "client.py"), "plan.json", "told.json")
@@ -150,4 +153,19 @@ def test_values_travel_there_and_back(told: dict[str, Any]) -> None:
         "file": "x yz",
         "folder": {"0.txt": "x", "1.txt": "yz"},
         "by address": 4.0,
+    }
+
+
+def test_all_kinds_of_workflows_run(told: dict[str, Any]) -> None:
+    kinds = told["kinds"]
+    deck = kinds.pop("deck")
+    assert "seen before the failure" in deck
+    names = ["a b.txt", "ünï.txt", "plus+&=.txt", "hash#.txt", "quote'.txt"]
+    assert kinds == {
+        "values": [[*names, "2 None"], ["a", "c"]],
+        "maps": ["[None, None, None, 5]", 1],
+        "handled": ["ValueError: refused 1 ☃", ["fn0", "n0", "start-node"]],
+        "commands": ["said\n", 15, "said\n"],
+        "built": [2, 3],
+        "eager": ["14 EagerException", "18 EagerException"],
     }

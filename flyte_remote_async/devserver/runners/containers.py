@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
+import sys
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -18,6 +18,7 @@ from flyteidl.core import execution_pb2
 from google.protobuf.json_format import MessageToDict
 
 from flyte_remote_async.devserver.objects import REGION, key_of
+from flyte_remote_async.devserver.runners.folders import TaskFolders
 from flyte_remote_async.devserver.runners.outcome import user_failure
 from flyte_remote_async.devserver.runners.processes import run_process
 from flyte_remote_async.devserver.runners.results import exited, left_behind, with_deck
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from flyte_remote_async.devserver.dataplane import DataPlane
     from flyte_remote_async.devserver.runners.base import TaskCall
+    from flyte_remote_async.devserver.runners.copilot import Copilot
     from flyte_remote_async.devserver.runners.outcome import Outcome
 
 __all__ = ["ContainerOptions", "ContainerRunner"]
@@ -41,10 +43,8 @@ _INHERITED: Final = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "SYSTEMROOT")
 _NOT_STARTED: Final = 128
 _INDEX: Final = "FLYTE_K8S_ARRAY_INDEX"
 
-_NEEDS_COPILOT: Final = (
-    "the container leaves its outputs in files, which Flyte's copilot brings to the store: the devserver has no "
-    "copilot; register a stand-in for the task"
-)
+# Where a copilot has its folders: beside that of the process, which is empty for it.
+_DATA: Final = "-data"
 
 
 @attrs.frozen
@@ -52,7 +52,7 @@ class ContainerOptions:
     """How commands of containers are run.
 
     Attributes:
-        path: Folders that programs are looked for in before the server's own ``PATH``.
+        path: Folders that programs are looked for in before the server's own ``PATH``; last comes that of its Python.
         environment: Environment variables that every process gets, such as ``PYTHONPATH``.
         limit: How many processes run at a time, without those of eager tasks, which wait for others; 0 is one for each
             processor, and two at least.
@@ -79,6 +79,7 @@ class ContainerRunner:
         self._options = options
         self._endpoint = endpoint
         self._places: anyio.CapacityLimiter | None = None
+        self._folders = TaskFolders()
 
     def takes(self, task: tasks_pb2.TaskTemplate) -> bool:
         """Return whether the task has a container."""
@@ -102,29 +103,52 @@ class ContainerRunner:
             with anyio.CancelScope(shield=True):
                 await self._data.logs.end(name)
 
+    async def aclose(self) -> None:
+        """Remove what tasks have left; they have ended."""
+        await anyio.to_thread.run_sync(self._folders.close)
+
     async def _run(self, call: TaskCall, listen: Callable[[bytes], None], text: Callable[[], str]) -> Outcome:
-        if call.task.container.data_config.enabled and call.task.interface.outputs.variables:
-            return user_failure("BadTaskSpecification", _NEEDS_COPILOT)
-        command, given = _container(call.task)
-        await self._prepare(call, command)
+        folder = await anyio.to_thread.run_sync(self._folders.make)
+        copilot = self._copilot(call, f"{folder}{_DATA}")
+        objects = self._data.objects
         try:
-            words = rendered(command, self._fields(call), call.inputs)
+            if copilot is None or await copilot.bring():
+                status = await self._run_in(folder, call, copilot, listen)
+                if status:
+                    return await with_deck(objects, call, exited(call.generated_name, status, text()))
+                if copilot is not None:
+                    await copilot.take()
         except TemplateError as error:
             return user_failure("BadTaskSpecification", f"the command of the container cannot be made: {error}")
-        folder = await anyio.to_thread.run_sync(_new_folder)
-        try:
-            environment = self._environment(call, given, folder)
-            program = await anyio.to_thread.run_sync(_found, words, environment["PATH"])
-            status = await run_process(program, folder=folder, environment=environment, listen=listen)
         except (OSError, ValueError) as error:  # such as a null byte in an argument
             listen(f"{error}\n".encode())
             return exited(call.generated_name, _NOT_STARTED, text(), reason="StartError")
         finally:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(_remove, folder)
-        objects = self._data.objects
-        outcome = exited(call.generated_name, status, text()) if status else await left_behind(objects, call)
-        return await with_deck(objects, call, outcome)
+        return await with_deck(objects, call, await left_behind(objects, call))
+
+    async def _run_in(
+        self, folder: str, call: TaskCall, copilot: Copilot | None, listen: Callable[[bytes], None]
+    ) -> int:
+        """Run the command in a folder, and return its exit status."""
+        command, given = _container(call.task)
+        await self._prepare(call, command)
+        words = rendered(command, self._fields(call), call.inputs)
+        if copilot is not None:
+            words = [copilot.moved(word) for word in words]
+            given = {name: copilot.moved(value) for name, value in given.items()}
+        environment = self._environment(call, given, folder)
+        program = await anyio.to_thread.run_sync(_found, words, environment["PATH"])
+        return await run_process(program, folder=folder, environment=environment, listen=listen)
+
+    def _copilot(self, call: TaskCall, folder: str) -> Copilot | None:
+        task = call.task
+        if not (task.k8s_pod if task.HasField("k8s_pod") else task.container).data_config.enabled:
+            return None
+        from flyte_remote_async.devserver.runners.copilot import Copilot  # few tasks have one
+
+        return Copilot(call, self._data.objects, folder)
 
     async def _prepare(self, call: TaskCall, command: Sequence[str]) -> None:
         """Put the inputs, and the task where it is asked for, to where the command reads them."""
@@ -150,7 +174,9 @@ class ContainerRunner:
 
     def _environment(self, call: TaskCall, given: Mapping[str, str], folder: str) -> dict[str, str]:
         server = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        path = os.pathsep.join((*self._options.path, os.environ.get("PATH", os.defpath)))
+        # Last, where the programs of the server's own environment are, which nobody may have activated.
+        own = os.path.dirname(sys.executable)  # noqa: PTH120 - no more than a string
+        path = os.pathsep.join((*self._options.path, os.environ.get("PATH", os.defpath), own))
         index = {} if call.index is None else {_INDEX: str(call.index), "BATCH_JOB_ARRAY_INDEX_VAR_NAME": _INDEX}
         return {
             **server,
@@ -237,9 +263,6 @@ def _log_name(call: TaskCall) -> str:
     return f"{run.project}/{run.domain}/{run.name}/{call.attempt.node_id}/{attempt}"
 
 
-def _new_folder() -> str:
-    return tempfile.mkdtemp(prefix="flyte-")
-
-
 def _remove(folder: str) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
+    for each in (folder, f"{folder}{_DATA}"):
+        shutil.rmtree(each, ignore_errors=True)

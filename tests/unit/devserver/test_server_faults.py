@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from flyteidl.admin import project_pb2
+from flyteidl.admin import execution_pb2, project_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +31,7 @@ from flyte_remote_async.devserver.faces.faces import Faces
 from flyte_remote_async.devserver.faces.serving import Serving
 from flyte_remote_async.devserver.faults import Faults
 from flyte_remote_async.errors import (
+    AlreadyExistsError,
     ClosedError,
     DeadlineExceededError,
     InternalError,
@@ -40,7 +41,7 @@ from flyte_remote_async.errors import (
 )
 from flyte_remote_async.policy.retry import RetryPolicy
 from flyte_remote_async.transport.connect import connect, wrap
-from flyte_remote_async.transport.methods import GET_VERSION, LIST_PROJECTS, REGISTER_PROJECT
+from flyte_remote_async.transport.methods import CREATE_EXECUTION, GET_VERSION, LIST_PROJECTS, REGISTER_PROJECT
 from flyte_remote_async.transport.target import Target
 from tests.support.cancelling import cancel_at_every_step
 from tests.support.eventually import eventually
@@ -454,4 +455,32 @@ async def test_what_the_database_forgot_runs_once_when_it_is_sent_again() -> Non
             await remote.fetch_execution("forgotten")
         execution = await remote.execute(task, inputs={"a": 1, "b": 2}, name="forgotten")
         assert (await execution.wait(timeout=30)).is_successful
+        assert calls == [1]
+
+
+async def test_an_execution_that_has_ended_stays_so_when_its_creation_is_sent_again() -> None:
+    calls: list[int] = []
+
+    def add(a: int, b: int = 1) -> int:
+        calls.append(a)
+        return a + b
+
+    async with launching() as (dev, remote):
+        dev.stand_in("samples.add", add)
+        task = await remote.fetch_task("samples.add")
+        status = await remote.execute(task, inputs={"a": 1, "b": 2}, name="ended")
+        ended = await status.wait(timeout=30)
+        request = execution_pb2.ExecutionCreateRequest(
+            project="flytesnacks", domain="development", name="ended", spec=ended.to_flyte_idl().spec
+        )
+        request.inputs.literals["a"].scalar.primitive.integer = 7
+        request.inputs.literals["b"].scalar.primitive.integer = 7
+        with pytest.raises(AlreadyExistsError):
+            await dev.transport().unary(CREATE_EXECUTION, request.SerializeToString())
+        # On Flyte a copy of it starts in Kubernetes, and ends before it has done anything.
+        again = await (await remote.fetch_execution("ended")).wait(timeout=30)
+        assert again == ended
+        assert await status.wait(timeout=30) == ended
+        assert await ended.sync(sync_nodes=True) is ended
+        assert await again.outputs["o0"] == 3
         assert calls == [1]

@@ -27,6 +27,8 @@ async def data() -> AsyncIterator[DataPlane]:
 
 
 @pytest.fixture
-def runner(data: DataPlane) -> ContainerRunner:
+async def runner(data: DataPlane) -> AsyncIterator[ContainerRunner]:
     """Make a runner."""
-    return ContainerRunner(data, ContainerOptions(environment={"GIVEN": "option"}), lambda: "127.0.0.1:1")
+    runner = ContainerRunner(data, ContainerOptions(environment={"GIVEN": "option"}), lambda: "127.0.0.1:1")
+    yield runner
+    await runner.aclose()

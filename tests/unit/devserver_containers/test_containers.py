@@ -128,6 +128,13 @@ async def test_a_program_is_looked_for_where_the_options_say(data: DataPlane, tm
     assert await log_of(data) == "ours x\n"
 
 
+async def test_programs_of_the_environment_that_the_server_runs_in_are_found(
+    runner: ContainerRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert (await runner.run(call(Path(sys.executable).name, "-c", ""))).error is None
+
+
 async def test_the_primary_container_of_a_pod_is_run(runner: ContainerRunner, data: DataPlane) -> None:
     asked = call()
     asked.task.ClearField("container")
@@ -268,14 +275,6 @@ async def test_a_command_that_cannot_be_made_is_said(runner: ContainerRunner) ->
     error = failure(await runner.run(call("echo", "{{.Inputs.x}}")))
     assert error.code == "BadTaskSpecification"
     assert "requested input is not found [x]" in error.message
-
-
-async def test_outputs_in_files_of_the_container_are_refused(runner: ContainerRunner) -> None:
-    asked = python("")
-    asked.task.container.data_config.enabled = True
-    assert (await runner.run(asked)).error is None
-    error = failure(await runner.run(declaring(asked)))
-    assert (error.code, "has no copilot" in error.message) == ("BadTaskSpecification", True)
 
 
 async def test_a_bucket_that_is_full_is_said(runner: ContainerRunner, data: DataPlane) -> None:

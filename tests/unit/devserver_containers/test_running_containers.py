@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpx
@@ -14,8 +14,11 @@ from flyteidl.core import execution_pb2, identifier_pb2, literals_pb2, tasks_pb2
 from flyte_remote_async.devserver import DevServer
 from flyte_remote_async.errors import MissingExtraError, NotFoundError
 from tests.support.containers import WRITE
-from tests.support.eventually import eventually_so
+from tests.support.eventually import eventually, eventually_so
 from tests.support.raw import Asking
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.anyio
 
@@ -160,3 +163,12 @@ async def test_without_the_extra_all_but_http_is_served(monkeypatch: pytest.Monk
             await ask("CreateDownloadLocation", native_url="s3://my-s3-bucket/x")
     with pytest.raises(MissingExtraError, match=command):
         await DevServer(run_containers=True).start()
+
+
+async def test_a_server_that_is_closed_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    async with DevServer(run_containers=True) as dev:
+        code = "open('mine', 'w').close(); import time; time.sleep(300)"
+        await launched(Asking(dev.transport()), code)
+        await eventually(lambda: len(list(tmp_path.glob("flyte-devserver-*/task-*/mine"))) == 1)
+    assert list(tmp_path.iterdir()) == []  # noqa: ASYNC240 - nothing else runs
