@@ -56,6 +56,10 @@ def listed(flyte: Flyte, filters: str, **request: Any) -> list[str]:
         "value_in(state,0;1)",
         "gt(duration,0)",
         "lt(duration,10h)",
+        "lt(duration,999999)",
+        "lt(duration,1000000s)",
+        "gte(admin_tag.id,0)+eq(admin_tag.name,team)",
+        "gte(admin_tag.created_at,2020-01-01)+eq(admin_tag.name,team)",
         "gte(duration,1ns)",
         "gte(created_at,2020-01-01T00:00:00Z)",
         "lt(created_at,2120-01-01T00:00:00.5Z)",
@@ -123,6 +127,13 @@ def test_filters_that_do_not_find_it(flyte: Flyte, finished: str, filters: str) 
         ("like(phase,S)", "unrecognized filter function: like"),
         ("EQ(phase,S)", "unrecognized filter function: EQ"),
         ("gt(duration,soon)", "Failed to parse duration [soon]"),
+        ("contains(duration,soon)", "Failed to parse duration [soon]"),
+        ("lt(duration,a;1)", "Failed to parse duration [a]"),
+        # A number is of seconds, and one that Go prints with an exponent is no duration.
+        ("gt(duration,1000000)", "Failed to parse duration [1e+06s]"),
+        ("gt(duration,1234567.5)", "Failed to parse duration [1.2345675e+06s]"),
+        ("gt(duration,0.00001)", "Failed to parse duration [1e-05s]"),
+        ("gt(duration,1e400)", "Failed to parse duration [1e400]"),
     ],
 )
 def test_filters_that_are_refused(refuses: Callable[..., None], flyte: Flyte, filters: str, details: str) -> None:
@@ -134,12 +145,38 @@ def test_filters_that_are_refused(refuses: Callable[..., None], flyte: Flyte, fi
     [
         ("eq(mode,MANUAL)", 'failed database operation with invalid input syntax for type integer: "MANUAL"'),
         ("eq(state,ACTIVE)", 'failed database operation with invalid input syntax for type integer: "ACTIVE"'),
+        ("eq(state,2147483648)", 'failed database operation with value "2147483648" is out of range for type integer'),
+        ("gt(id,1" + "0" * 19 + ")", 'failed database operation with value "1%s" is out of range for type bigint'),
+        ("eq(launch_plan_id,x)", 'failed database operation with invalid input syntax for type bigint: "x"'),
+        ("eq(workflow_id,x)", 'failed database operation with invalid input syntax for type bigint: "x"'),
+        ("eq(task_id,x)", 'failed database operation with invalid input syntax for type bigint: "x"'),
+        (
+            "lt(created_at,x)",
+            'failed database operation with invalid input syntax for type timestamp with time zone: "x"',
+        ),
+        ("lt(created_at,0)", 'failed database operation with date/time field value out of range: "0"'),
+        (
+            "lt(created_at,2020-13-01)",
+            'failed database operation with date/time field value out of range: "2020-13-01"',
+        ),
+        ("contains(mode,1)", "failed database operation with operator does not exist: integer ~~ unknown"),
+        ("contains(duration,1)", "failed database operation with operator does not exist: bigint ~~ unknown"),
+        ("lt(duration,1;2)", "failed database operation with operator does not exist: bigint < record"),
+        ("not_like(phase,a;b)", "failed database operation with operator does not exist: text !~~ record"),
+        ("eq(phase,a;b)", "failed database operation with operator does not exist: text = record"),
     ],
 )
 def test_values_that_the_database_refuses(
     refuses: Callable[..., None], flyte: Flyte, filters: str, details: str
 ) -> None:
+    details = details.replace("%s", "0" * 19)
     refuses("ListExecutions", {"id": flyte.place, "limit": 1, "filters": filters}, "UNKNOWN", details)
+
+
+def test_names_are_not_filtered_by_their_kind(refuses: Callable[..., None], flyte: Flyte) -> None:
+    request = {**flyte.place, "resource_type": "WORKFLOW", "limit": 1, "filters": "eq(resource_type,2)"}
+    details = "failed database operation with column entities.resource_type does not exist"
+    refuses("ListNamedEntities", request, "UNKNOWN", details)
 
 
 @pytest.mark.parametrize(

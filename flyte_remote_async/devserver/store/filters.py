@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -73,9 +75,19 @@ _METADATA: Final = TABLES["named_entity_metadata"].columns
 COLUMNS: Final[Mapping[str, Mapping[str, ColumnType]]] = {
     **{name: table.columns for name, table in TABLES.items()},
     "entities": {name: _METADATA[name] for name in sorted(_NAMED)},
-    "admin_tags": {"name": ColumnType.TEXT},
+    "admin_tags": {
+        "name": ColumnType.TEXT,
+        **{name: TABLES["execution_tags"].columns[name] for name in ("id", "created_at", "updated_at", "deleted_at")},
+    },
 }
 """Table to the columns that a filter or a sort may name."""
+
+_REFERENCES: Final = {"launch_plan_id", "workflow_id", "task_id", "parent_id"}
+"""Columns that in Flyte have the number of a row of another table, which no client knows."""
+_BOUNDS: Final = {ColumnType.INTEGER: 1 << 31, ColumnType.BIGINT: 1 << 63}
+_DATE: Final = re.compile(r"\d{4}-\d\d?-\d\d?\b.*|\d{6,}|0+")
+_NUMBER: Final = re.compile(r"[+-]?(\d+(_\d+)*\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_SMALLEST_PLAIN, _SMALLEST_LARGE = 1e-4, 1e6
 
 _OF_AN_EXECUTION: Final = {"executions", "node_executions", "task_executions", "signals"}
 _VERSIONED_KEY: Final = " || char(10) || ".join(f"{{0}}.{part}" for part in ("project", "domain", "name", "version"))
@@ -162,21 +174,29 @@ def _condition(expression: str, table: str) -> Condition:
         raise InvalidArgumentError(f"unrecognized filter function: {function}")
     operator = _COMPARISONS[function]
     if len(values) > 1:
-        kind = "bigint" if column.type is ColumnType.INTERVAL else column.type.value
-        raise UnknownError(f"failed database operation with operator does not exist: {kind} {operator} record")
+        raise _no_operator(column, operator, "record", values)
     return Condition(f"{column.sql} {operator} ?", (_value(text, column.type),), column.table)
 
 
 def _like(function: str, column: _Column, values: list[str]) -> Condition:
+    if function == "not_like" and len(values) > 1:
+        raise _no_operator(column, "!~~", "record", values)
     if column.type is not ColumnType.TEXT:
-        operator = "~~" if function == "contains" else "!~~"
-        raise UnknownError(
-            f"failed database operation with operator does not exist: {column.type.value} {operator} unknown"
-        )
+        raise _no_operator(column, "~~" if function == "contains" else "!~~", "unknown", values)
     # Several values are what Go prints for a list of them.
     pattern = values[0] if len(values) == 1 else f"[{' '.join(values)}]"
     pattern = f"%{pattern}%" if function == "contains" else pattern
     return Condition(f"{column.sql} {_LIKES[function]} ? ESCAPE '\\'", (pattern,), column.table)
+
+
+def _no_operator(column: _Column, operator: str, other: str, values: list[str]) -> UnknownError:
+    kind = column.type.value
+    if column.type is ColumnType.INTERVAL:
+        # Flyte reads durations before it asks, and asks with what it has read.
+        kind = "bigint"
+        for value in values:
+            _duration(value)
+    return UnknownError(f"failed database operation with operator does not exist: {kind} {operator} {other}")
 
 
 def _column(field: str, table: str) -> _Column:
@@ -186,12 +206,16 @@ def _column(field: str, table: str) -> _Column:
         raise InvalidArgumentError(f"'{LETTERS[entity]}' entity is not allowed in filters")
     if name not in COLUMNS[entity]:
         raise InvalidArgumentError(f"'{LETTERS[entity]}.{name}' is invalid filter")
+    if (entity, name) == ("entities", "resource_type"):
+        raise UnknownError("failed database operation with column entities.resource_type does not exist")
     kind = COLUMNS[entity][name]
     if entity in _OF_AN_EXECUTION and name in ("project", "domain", "name"):
         # An attempt has the columns of its task, and Flyte takes these three for those of its execution.
         name = f"execution_{name}"
+    if entity in _OF_AN_EXECUTION | {"launch_plans"} and name in _REFERENCES:
+        kind = ColumnType.BIGINT
     if entity == "admin_tags":
-        entity, name = "execution_tags", "key"
+        entity, name = "execution_tags", "key" if name == "name" else name
     if entity == "entities" and name in ("description", "state"):
         entity = "named_entity_metadata"
     return _Column(entity, name, kind)
@@ -206,8 +230,12 @@ def _value(text: str, kind: ColumnType) -> Any:
         case ColumnType.TIMESTAMP:
             return _timestamp(text)
         case _:
-            if not re.fullmatch(r"\s*[+-]?\d{1,18}\s*", text):
+            if not re.fullmatch(r"\s*[+-]?\d+\s*", text, re.ASCII):
                 raise _unreadable(kind, text)
+            if not -_BOUNDS[kind] <= int(text) < _BOUNDS[kind]:
+                raise UnknownError(
+                    f'failed database operation with value "{text}" is out of range for type {kind.value}'
+                )
             return int(text)
 
 
@@ -217,6 +245,8 @@ def _timestamp(text: str) -> int:
     try:
         instant = dt.datetime.fromisoformat(match[1] + (match[3] or "") if match else text)
     except ValueError:
+        if _DATE.fullmatch(text):
+            raise UnknownError(f'failed database operation with date/time field value out of range: "{text}"') from None
         raise _unreadable(ColumnType.TIMESTAMP, text) from None
     if instant.tzinfo is None:
         instant = instant.replace(tzinfo=dt.UTC)
@@ -226,12 +256,21 @@ def _timestamp(text: str) -> int:
 
 
 def _duration(text: str) -> int:
+    """Return the nanoseconds of a duration; a number without a unit is of seconds, and of fewer than a million."""
+    if _NUMBER.fullmatch(text) and math.isfinite(float(text)):
+        text = _printed(float(text)) + "s"
     try:
-        if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text):
-            return round(float(text) * 1_000_000_000)
         return parse_duration(text)
     except (DurationError, OverflowError):
         raise InvalidArgumentError(f"Failed to parse duration [{text}]") from None
+
+
+def _printed(number: float) -> str:
+    """Return a number as Go prints it: large and small ones with an exponent, which makes them no duration."""
+    if number == 0 or _SMALLEST_PLAIN <= abs(number) < _SMALLEST_LARGE:
+        return f"{number:f}"
+    mantissa, _, exponent = f"{Decimal(repr(number)).normalize():e}".partition("e")
+    return f"{mantissa}e{exponent[0]}{exponent[1:]:0>2}"
 
 
 def _unreadable(kind: ColumnType, text: str) -> UnknownError:
