@@ -149,6 +149,12 @@ def test_the_words_about_one_error(
     refuses("CreateWorkflow", request, "INVALID_ARGUMENT", details, name=workflow["name"], version=workflow["version"])
 
 
+def test_what_the_compiler_crashes_on(flyte: Flyte, echo: dict[str, str]) -> None:
+    workflow = flyte.entity("WORKFLOW", f"conformance.{fresh()}", "v1")
+    node = {**task_node("n0", echo), "inputs": [{"var": "a", "binding": {"scalar": {}}}]}
+    assert flyte.refusal("CreateWorkflow", id=workflow, spec=workflow_spec(workflow, [node], [])).code == "INTERNAL"
+
+
 def test_the_words_about_an_unknown_task(
     workflow: dict[str, str], echo: dict[str, str], refuses: Callable[..., None]
 ) -> None:

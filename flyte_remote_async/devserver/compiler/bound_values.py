@@ -12,7 +12,7 @@ import attrs
 from flyteidl.core import literals_pb2, types_pb2
 
 from flyte_remote_async.devserver.compiler.graphs import START_NODE
-from flyte_remote_async.devserver.compiler.problems import Problems
+from flyte_remote_async.devserver.compiler.problems import CrashError, Problem, Problems
 from flyte_remote_async.devserver.compiler.typetext import type_text
 from flyte_remote_async.devserver.golang.prototext import prototext
 from flyte_remote_async.devserver.validators.typecheck import castable, literal_type_of
@@ -198,7 +198,10 @@ class ValueCheck:
         shown = literal_type_of(literals_pb2.Literal(scalar=scalar))
         if shown.WhichOneof("type") is None:
             kind = "*core.Scalar_Blob" if scalar.HasField("blob") else "<nil>"
-            problems.add("UnrecognizedValue", self._node.id, f"Unrecognized value [{kind}].")
+            problem = Problem("UnrecognizedValue", self._node.id, f"Unrecognized value [{kind}].")
+            if scalar.WhichOneof("value") is None:
+                raise CrashError([problem])
+            problems.extend([problem])
         elif self._typed and not castable(shown, expected):
             problems.mismatch(self._node.id, name, type_text(shown), type_text(expected))
         if expected.HasField("enum_type") and scalar.primitive.string_value not in expected.enum_type.values:

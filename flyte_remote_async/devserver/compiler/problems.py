@@ -12,7 +12,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["CompileError", "Problem", "Problems"]
+__all__ = ["CompileError", "CrashError", "Problem", "Problems"]
 
 
 @attrs.frozen(order=True)
@@ -47,6 +47,10 @@ class CompileError(ValueError):
     def __str__(self) -> str:
         told = [f"\tError {number}: {problem}\n" for number, problem in enumerate(self.problems)]
         return f"Collected Errors: {len(told)}\n{''.join(told)}"
+
+
+class CrashError(CompileError):
+    """Raised for what Flyte's own compiler crashes on, so that its server answers INTERNAL."""
 
 
 class Problems:

@@ -84,7 +84,7 @@ class RegistrationService:
 
     async def create_workflow(self, request: workflow_pb2.WorkflowCreateRequest) -> workflow_pb2.WorkflowCreateResponse:
         """Serve CreateWorkflow: compile it, and refuse a version that is taken as CreateTask does."""
-        from flyte_remote_async.devserver.compiler import CompileError
+        from flyte_remote_async.devserver.compiler import CompileError, CrashError
 
         check_entity(request, "id", identifier_pb2.WORKFLOW)
         await check_place(self._store, request.id.project, request.id.domain)
@@ -93,6 +93,8 @@ class RegistrationService:
         request.spec.template.id.CopyFrom(request.id)
         try:
             closure = await self._compile(request.spec)
+        except CrashError as error:
+            raise InternalError(f"Flyte's compiler crashes on this workflow: {error}") from error
         except (CompileError, InvalidArgumentError, NotFoundError) as error:
             reason = str(error) if isinstance(error, CompileError) else error.details
             raise InvalidArgumentError(
