@@ -60,6 +60,14 @@ def test_a_value_of_another_type(refuses: Callable[..., None], made: dict[str, A
     refuses("SetSignal", {"id": made, "value": TEXT}, INVALID, details)
 
 
+def test_a_value_of_no_type(refuses: Callable[..., None], made: dict[str, Any]) -> None:
+    details = (
+        "Failed to validate literal type for [] with err: got unknown literal type: [<nil>].\n"
+        "Suggested solution: Please update all your Flyte deployment images to the latest version and try again"
+    )
+    refuses("SetSignal", {"id": made, "value": {}}, INVALID, details)
+
+
 def test_a_signal_that_there_is_not(refuses: Callable[..., None], flyte: Flyte, finished: str) -> None:
     details = (
         f"failed to validate that signal [{{{{$project $domain {finished}}} $new}}] exists, "

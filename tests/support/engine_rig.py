@@ -125,7 +125,7 @@ class Rig:
         return made.execution
 
     async def end(self, made: Made) -> Written:
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             await self.engine.join(made.execution.id)
         return await self.read(made.execution)
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 
-async def eventually_so(condition: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
+async def eventually_so(condition: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
     """Return once a condition that must be awaited holds; raise TimeoutError when it does not in good time."""
     with anyio.fail_after(seconds):
         while True:
@@ -19,7 +19,7 @@ async def eventually_so(condition: Callable[[], Awaitable[bool]], seconds: float
             await anyio.sleep(0.005)
 
 
-async def eventually(condition: Callable[[], bool], seconds: float = 20) -> None:
+async def eventually(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Return once a condition holds; raise TimeoutError when it does not in good time."""
     with anyio.fail_after(seconds):
         while True:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.descriptor import FieldDescriptor
 
@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 __all__ = ["prototext", "quoted"]
+
+
+_ESCAPES: Final = {chr(code): f"\\x{code:02x}" for code in (*range(32), 127)} | {
+    "\\": "\\\\",
+    '"': '\\"',
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+}
 
 
 def prototext(message: Message) -> str:
@@ -54,7 +63,5 @@ def _value(field: FieldDescriptor, value: Any) -> str:
 def quoted(value: str | bytes) -> str:
     """Return a text in quotes, with what cannot be seen as escapes."""
     text = value if isinstance(value, str) else value.decode("latin-1")
-    escaped = (
-        text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
-    )
+    escaped = "".join(_ESCAPES.get(letter, letter) for letter in text)
     return f'"{escaped}"'

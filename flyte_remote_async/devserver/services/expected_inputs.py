@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from flyteidl.core import types_pb2
 
-__all__ = ["check_literals", "execution_inputs", "expected_inputs"]
+__all__ = ["check_literals", "execution_inputs", "expected_inputs", "shown_type"]
 
 # The instants that a protobuf timestamp can be: the years 1 to 9999.
 _FIRST_SECOND: Final = -62_135_596_800
@@ -56,7 +56,7 @@ def expected_inputs(
     for name, parameter in defaults.parameters.items():
         _check_type("default_input", name, parameter.var.type, variables[name].type, swapped=True)
     for name, literal in fixed.literals.items():
-        _check_type("fixed_input", name, _type_of(name, literal), variables[name].type)
+        _check_type("fixed_input", name, shown_type(name, literal), variables[name].type)
     expected = interface_pb2.ParameterMap()
     for name, variable in variables.items():
         if name in defaults.parameters:
@@ -85,7 +85,7 @@ def execution_inputs(
     for name in sorted(expected.parameters, reverse=True):
         parameter = expected.parameters[name]
         if name in given.literals:
-            shown = _type_of(name, given.literals[name])
+            shown = shown_type(name, given.literals[name])
             if not castable(shown, parameter.var.type):
                 raise InvalidArgumentError(
                     f"invalid {name} input wrong type. Expected {prototext(parameter.var.type)}, "
@@ -139,7 +139,7 @@ def _check_default(name: str, parameter: interface_pb2.Parameter) -> None:
                 "One must be specified"
             )
         return
-    shown = _type_of(name, parameter.default)
+    shown = shown_type(name, parameter.default)
     if not castable(shown, parameter.var.type):
         # Flyte says the two types in this order.
         raise InvalidArgumentError(
@@ -160,7 +160,8 @@ def _check_type(
     )
 
 
-def _type_of(name: str, literal: literals_pb2.Literal) -> types_pb2.LiteralType:
+def shown_type(name: str, literal: literals_pb2.Literal) -> types_pb2.LiteralType:
+    """Return the type that a literal shows; refuse one of no type."""
     shown = literal_type_of(literal)
     if shown.WhichOneof("type") is None:
         raise InvalidArgumentError(

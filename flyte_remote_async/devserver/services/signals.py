@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from flyteidl.admin import signal_pb2
 
 from flyte_remote_async.devserver.golang.prototext import prototext
+from flyte_remote_async.devserver.services.expected_inputs import shown_type
 from flyte_remote_async.devserver.services.listing import check_limit, page, query
 from flyte_remote_async.devserver.services.refusals import check_fields, duplicate, missing
 from flyte_remote_async.devserver.store.filters import equals
 from flyte_remote_async.devserver.store.rows import execution_key
-from flyte_remote_async.devserver.validators.typecheck import castable, literal_type_of
+from flyte_remote_async.devserver.validators.typecheck import castable
 from flyte_remote_async.errors import InvalidArgumentError, UnknownError
 from flyte_remote_async.transport import methods
 
@@ -73,7 +74,7 @@ class SignalService:
         if not request.HasField("value"):
             raise missing("value")
         found = await self._existing(request.id)
-        if not castable(found.type, literal_type_of(request.value)):
+        if not castable(found.type, shown_type("", request.value)):
             kind = " ".join(map(str, found.type.SerializeToString()))
             raise InvalidArgumentError(
                 f"requested signal value [{prototext(request.value)}] is not castable to "

@@ -272,11 +272,18 @@ async def test_failing_late_runs_all_that_can_run(rig: Rig) -> None:
     }
 
 
-async def test_a_task_without_stand_in_says_how_to_register_one(rig: Rig) -> None:
+@pytest.mark.parametrize(
+    ("image", "why"),
+    [("image", "the devserver runs no containers"), ("", "tasks of type 'python-task' have no container")],
+)
+async def test_a_task_without_stand_in_says_how_to_register_one(rig: Rig, image: str, why: str) -> None:
     template = task("t.unknown")
+    if image:
+        template.container.image = image
     written = await rig.run_made(made([task_node("n0", template, a=1)], [template]))
     error = written.execution.closure.error
     assert (error.code, error.kind) == ("StandInMissing", error.SYSTEM)
+    assert why in error.message
     assert '@dev.task("t.unknown")' in error.message
     assert attempts(written) == {("n0", 0): "FAILED"}
 

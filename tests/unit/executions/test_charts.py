@@ -114,6 +114,16 @@ def test_a_timeline_is_drawn_to_scale() -> None:
     assert "n1" in printed(timeline_over(child, node_span("n1", 5, 10)))
 
 
+def test_totals_are_those_of_all_nodes_the_longest_first() -> None:
+    first = node_span("n0", 0, 5, operation("NODE_SETUP", 0, 1), operation("NODE_IDLE", 1, 5))
+    second = node_span("n1", 5, 10, operation("NODE_TEARDOWN", 5, 7), operation("NODE_IDLE", 7, 10))
+    assert list(timeline_over(first, second).totals.items()) == [
+        ("NODE_IDLE", timedelta(seconds=7)),
+        ("NODE_TEARDOWN", timedelta(seconds=2)),
+        ("NODE_SETUP", timedelta(seconds=1)),
+    ]
+
+
 def test_what_still_lasts_is_drawn_until_the_look() -> None:
     timeline = timeline_over(node_span("n0", 5, None, operation("NODE_IDLE", 5, None)), end=None, as_of=20)
     text = str(timeline).splitlines()

@@ -308,6 +308,36 @@ def test_a_new_reason_is_told_while_the_attempt_stays_in_its_phase() -> None:
     assert before.diff(pulling) == ()
 
 
+def test_what_is_deep_inside_ends_before_all_that_it_is_inside_of() -> None:
+    root = Grown("execution", "root")
+    above = root.add(Grown("node", "n0"))
+    inner = above.add(Grown("node", "n0-0-n0"))
+    other = root.add(Grown("node", "n1"))
+    for part in (root, above, inner, other):
+        part.move(2, START)
+    before = root.snapshot()
+    # The clock of what is above is behind that of what is below it.
+    inner.move(3, START + 9)
+    above.move(3, START + 4)
+    other.move(3, START + 6)
+    root.move(4, START + 5)
+    texts = shown(root.snapshot().diff(before))
+    assert texts[-1] == "root SUCCEEDED"
+    assert texts.index("n0-0-n0 SUCCEEDED") < texts.index("n0 SUCCEEDED") < texts.index("n1 SUCCEEDED")
+
+
+def test_an_end_without_a_time_comes_after_all_that_is_inside() -> None:
+    root = Grown("execution", "root")
+    above = root.add(Grown("node", "n0"))
+    inner = above.add(Grown("node", "n0-0-n0"))
+    for part in (root, above, inner):
+        part.move(2, START)
+    before = root.snapshot()
+    inner.move(3, START + 9)
+    above.times, above.phase = {}, 3
+    assert shown(root.snapshot().diff(before)) == ["n0-0-n0 SUCCEEDED", "n0 SUCCEEDED"]
+
+
 def test_a_log_of_an_attempt_that_has_ended_is_told_at_its_beginning() -> None:
     root = Grown("execution", "root")
     root.move(2, START)

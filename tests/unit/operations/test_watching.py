@@ -165,6 +165,14 @@ async def test_a_reader_that_never_reads_costs_nothing(stage: Stage) -> None:
     await events.aclose()
 
 
+async def test_whoever_ends_a_watch_is_waited_for_no_more_at_once(stage: Stage) -> None:
+    events = stage.remote.watch(stage.handle(), poll_interval=SOON)
+    await anext(events)
+    assert len(stage.remote.waits) == 1
+    await events.aclose()
+    assert not stage.remote.waits
+
+
 async def test_a_reader_that_stopped_holds_up_nobody(stage: Stage) -> None:
     await stage.film.execution("RUNNING")
     stopped = stage.handle().watch(poll_interval=SOON)

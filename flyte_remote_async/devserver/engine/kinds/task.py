@@ -32,7 +32,7 @@ async def run_task(
         return outcome
     attempt = await run.recorder.start_attempt(record, task, inputs)
     if runner is None:
-        outcome = _no_runner(task.id.name)
+        outcome = _no_runner(task)
     else:
         call = _call(run, record, attempt, task, inputs)
         await run.recorder.run_attempt(attempt, runner.logs(call))
@@ -66,9 +66,13 @@ def _call(
     )
 
 
-def _no_runner(task: str) -> Outcome:
+def _no_runner(task: tasks_pb2.TaskTemplate) -> Outcome:
+    name = task.id.name
+    has_container = task.WhichOneof("target") in {"container", "k8s_pod"}
+    why = (
+        "the devserver runs no containers" if has_container else f"tasks of type {task.type!r} have no container to run"
+    )
     return system_failure(
         "StandInMissing",
-        f"no stand-in is registered for task {task}, and the devserver runs no containers: "
-        f'register one with @dev.task("{task}")',
+        f'no stand-in is registered for task {name}, and {why}: register one with @dev.task("{name}")',
     )
