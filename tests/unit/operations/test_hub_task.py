@@ -170,8 +170,10 @@ async def test_a_cancellation_from_outside_is_told_to_those_who_wait(stage: Stag
 
 async def test_whoever_comes_right_after_the_task_ended_begins_anew(stage: Stage) -> None:
     waiting = asyncio.create_task(stage.handle().wait(sync_nodes=False))
-    await eventually(lambda: bool(stage.remote.waits) and stage.remote.waits[0].stale_for < 1 and stage.held == 0)
-    (hub,) = [task for task in asyncio.all_tasks() if "hub" in task.get_name()]
+    subjects = stage.remote._open.hub.schedule.subjects
+    await eventually(lambda: [one.heard_at is not None for one in subjects.values()] == [True])
+    # Its looks are tasks, too, that are called after their function.
+    (hub,) = [task for task in asyncio.all_tasks() if task.get_name() == "flyte_remote_async hub"]
     await stage.put("film", "SUCCEEDED")
     hub.cancel()
     while not hub.done():  # noqa: ASYNC110 - the turn in which it ends, before its callbacks are run, is what matters

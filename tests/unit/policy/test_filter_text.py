@@ -31,8 +31,9 @@ SEVERAL = {"value_in": filters.value_in, "value_not_in": filters.value_not_in}
 OPERATORS = {"eq": "=", "ne": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 FORBIDDEN = "+;,()\n"
+NUL = "\0"  # Flyte's database refuses it
 sendable = st.text(
-    st.characters(exclude_characters=FORBIDDEN, exclude_categories=["Cs"]), min_size=1, max_size=12
+    st.characters(exclude_characters=FORBIDDEN + NUL, exclude_categories=["Cs"]), min_size=1, max_size=12
 ).filter(lambda text: not text[0].isspace())
 
 
