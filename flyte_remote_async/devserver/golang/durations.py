@@ -18,7 +18,8 @@ _UNITS: Final = {
     "m": 60 * 10**9,
     "h": 3600 * 10**9,
 }
-_PART: Final = r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)"
+# There is one way to read each digit: a long text without a unit would be tried in all ways otherwise.
+_PART: Final = r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)"
 _LONGEST: Final = 2**63 - 1
 
 
@@ -49,9 +50,9 @@ def parse_duration(text: str) -> int:
     unsigned = text.removeprefix("-") if text.startswith("-") else text.removeprefix("+")
     if unsigned == "0":
         return 0
-    is_duration = re.fullmatch(f"({_PART})+", unsigned) is not None
-    total = sum(int(Decimal(number) * _UNITS[unit]) for number, unit in re.findall(_PART, unsigned))
-    if not is_duration or total > _LONGEST:
+    parts = re.findall(_PART, unsigned) if re.fullmatch(f"({_PART})+", unsigned) else []
+    total = sum(int(Decimal(number) * _UNITS[unit]) for number, unit in parts)
+    if not parts or total > _LONGEST:
         raise DurationError(f'time: invalid duration "{text}"')
     return -total if text.startswith("-") else total
 

@@ -6,6 +6,7 @@ Source: github.com/robfig/cron/v3, the parser that flyteadmin 1.16.8 uses.
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -131,9 +132,9 @@ def _number(text: str, field: _Field) -> int:
 def _integer(text: str) -> int:
     if not _NUMBER.fullmatch(text):
         raise CronError(f'failed to parse int from {text}: strconv.Atoi: parsing "{text}": invalid syntax')
-    number = int(text)
-    if not -_LARGEST <= number < _LARGEST:
+    if not -_LARGEST <= Decimal(text) < _LARGEST:
         raise CronError(f'failed to parse int from {text}: strconv.Atoi: parsing "{text}": value out of range')
+    number = int(text)
     if number < 0:
         raise CronError(f"negative number ({number}) not allowed: {text}")
     return number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from flyteidl.core import identifier_pb2
@@ -113,6 +114,6 @@ def offset(rpc: str, token: str) -> int:
     """Return how many rows a token says to leave out."""
     if not token:
         return 0
-    if not re.fullmatch(r"[+-]?[0-9]+", token) or not 0 <= int(token) <= _LAST_OFFSET:
+    if not re.fullmatch(r"[+-]?[0-9]+", token) or not 0 <= Decimal(token) <= _LAST_OFFSET:
         raise InvalidArgumentError(f"invalid pagination token {token}" + (f" for {rpc}" if rpc else ""))
     return int(token)

@@ -86,7 +86,7 @@ _REFERENCES: Final = {"launch_plan_id", "workflow_id", "task_id", "parent_id"}
 """Columns that in Flyte have the number of a row of another table, which no client knows."""
 _BOUNDS: Final = {ColumnType.INTEGER: 1 << 31, ColumnType.BIGINT: 1 << 63}
 _DATE: Final = re.compile(r"\d{4}-\d\d?-\d\d?\b.*|\d{6,}|0+")
-_NUMBER: Final = re.compile(r"[+-]?(\d+(_\d+)*\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_NUMBER: Final = re.compile(r"[+-]?(\d+(_\d+)*(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _SMALLEST_PLAIN, _SMALLEST_LARGE = 1e-4, 1e6
 
 _OF_AN_EXECUTION: Final = {"executions", "node_executions", "task_executions", "signals"}
@@ -232,7 +232,8 @@ def _value(text: str, kind: ColumnType) -> Any:
         case _:
             if not re.fullmatch(r"\s*[+-]?\d+\s*", text, re.ASCII):
                 raise _unreadable(kind, text)
-            if not -_BOUNDS[kind] <= int(text) < _BOUNDS[kind]:
+            # A Decimal reads as many digits as there are; an int of Python refuses thousands.
+            if not -_BOUNDS[kind] <= Decimal(text) < _BOUNDS[kind]:
                 raise UnknownError(
                     f'failed database operation with value "{text}" is out of range for type {kind.value}'
                 )

@@ -72,3 +72,8 @@ def test_any_text_is_taken_or_refused(expression: str) -> None:
     except CronError:
         return
     assert expression.startswith(("TZ=", "@")) or len(expression.split()) == 5
+
+
+def test_a_number_of_any_length_is_refused() -> None:
+    with pytest.raises(CronError, match="value out of range"):
+        check_cron(f"{'1' * 5000} * * * *")

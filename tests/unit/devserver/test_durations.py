@@ -62,3 +62,9 @@ def test_what_go_refuses(text: str) -> None:
     with pytest.raises(DurationError) as raised:
         parse_duration(text)
     assert str(raised.value) == f'time: invalid duration "{text}"'
+
+
+@pytest.mark.parametrize("text", ["1" * 100_000, "1." * 50_000, "1h" * 50_000 + "x"])
+def test_a_long_text_is_refused_at_once(text: str) -> None:
+    with pytest.raises(DurationError):
+        parse_duration(text)

@@ -89,6 +89,12 @@ def test_what_only_the_database_refuses_is_unknown(text: str, details: str) -> N
     assert caught.value.details == f"failed database operation with {details}"
 
 
+@pytest.mark.parametrize("filters", [f"eq(duration,{'1' * 50_000}x)", f"eq(id,{'1' * 50_000})"])
+def test_a_long_number_is_refused_at_once(filters: str) -> None:
+    with pytest.raises(RPCError):
+        parse_filters(filters, "executions")
+
+
 def test_no_filter_is_no_condition() -> None:
     assert parse_filters("", "executions") == ()
 
@@ -137,7 +143,7 @@ class TestLists:
         assert page.token == "36"
         assert not (await ask("ListExecutions", id=PLACE, limit=36, token="36")).executions
 
-    @pytest.mark.parametrize("token", ["x", "-1", "1.5", "9" * 30, " 1"])
+    @pytest.mark.parametrize("token", ["x", "-1", "1.5", "9" * 30, "9" * 5000, " 1"])
     async def test_a_token_is_an_offset_and_nothing_else(self, ask: Asking, token: str) -> None:
         with pytest.raises(InvalidArgumentError, match=r"invalid pagination token .* for ListExecutions"):
             await ask("ListExecutions", id=PLACE, limit=1, token=token)
