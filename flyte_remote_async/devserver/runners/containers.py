@@ -18,7 +18,7 @@ from flyteidl.core import execution_pb2
 from google.protobuf.json_format import MessageToDict
 
 from flyte_remote_async.devserver.objects import REGION, key_of
-from flyte_remote_async.devserver.runners.folders import TaskFolders
+from flyte_remote_async.devserver.runners.folders import TaskFolders, remove_folder
 from flyte_remote_async.devserver.runners.outcome import user_failure
 from flyte_remote_async.devserver.runners.processes import run_process
 from flyte_remote_async.devserver.runners.results import exited, left_behind, with_deck
@@ -265,4 +265,4 @@ def _log_name(call: TaskCall) -> str:
 
 def _remove(folder: str) -> None:
     for each in (folder, f"{folder}{_DATA}"):
-        shutil.rmtree(each, ignore_errors=True)
+        remove_folder(each)

@@ -6,12 +6,13 @@ import contextlib
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
 import threading
 from pathlib import Path
 from typing import Final
 
-__all__ = ["TaskFolders"]
+__all__ = ["TaskFolders", "remove_folder"]
 
 _PREFIX: Final = "flyte-devserver-"
 _LOCK: Final = ".lock"
@@ -45,7 +46,7 @@ class TaskFolders:
         """Remove all of them; more can be made afterwards."""
         with self._opening:
             if self._top is not None:
-                _remove(self._top)
+                remove_folder(self._top)
                 os.close(self._lock_file)
                 self._top, self._lock_file = None, -1
 
@@ -75,10 +76,21 @@ def _sweep() -> None:
             lock_file = os.open(top / _LOCK, os.O_RDWR)
             try:
                 if _locked(lock_file):
-                    _remove(top)
+                    remove_folder(top)
             finally:
                 os.close(lock_file)
 
 
-def _remove(folder: Path) -> None:
+def remove_folder(folder: str | Path) -> None:
+    """Remove a folder with all that is in it, also what a task has made read-only. It blocks.
+
+    Args:
+        folder: Its path; it may be missing.
+    """
+    for inside, names, _ in os.walk(folder):
+        for name in names:
+            path = Path(inside, name)
+            if not path.is_symlink():  # what it leads to is not ours
+                with contextlib.suppress(OSError):
+                    path.chmod(stat.S_IRWXU)
     shutil.rmtree(folder, ignore_errors=True)

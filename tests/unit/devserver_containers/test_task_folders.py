@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -81,3 +82,18 @@ def test_one_that_another_server_removes_meanwhile_is_not_used(monkeypatch: pyte
     assert made.is_dir()
     assert answers == []
     folders.close()
+
+
+def test_what_is_read_only_goes_and_what_is_linked_stays(top: Path) -> None:
+    other = top / "other"
+    other.mkdir(mode=0o755)
+    folders = TaskFolders()
+    made = Path(folders.make())
+    (made / "link").symlink_to(other)
+    (made / "cache" / "deep").mkdir(parents=True)
+    (made / "cache" / "deep" / "file").write_text("x")
+    for folder in (made / "cache" / "deep", made / "cache"):
+        folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    folders.close()
+    assert list(top.iterdir()) == [other]
+    assert stat.S_IMODE(other.stat().st_mode) == 0o755
