@@ -54,14 +54,15 @@ class Copilot:
         self._objects = objects
         self._format = config.format
         self._inputs, self._outputs = Path(folder, "inputs"), Path(folder, "outputs")
-        self._folders = {
-            (config.input_path or _INPUTS).rstrip("/"): str(self._inputs),
-            (config.output_path or _OUTPUTS).rstrip("/"): str(self._outputs),
-        }
+        folders = {config.input_path or _INPUTS: self._inputs, config.output_path or _OUTPUTS: self._outputs}
+        # The root is part of every path, and is not replaced.
+        self._folders = {path.rstrip("/"): str(own) for path, own in folders.items() if path.rstrip("/")}
         self._files: dict[Path, bytes] = {}
 
     def moved(self, text: str) -> str:
         """Return a part of a command with the folders where they are."""
+        if not self._folders:
+            return text
         paths = "|".join(re.escape(path) for path in sorted(self._folders, key=len, reverse=True))
         return re.sub(rf"(?<![\w./-])({paths})(?![\w.-])", lambda found: self._folders[found[1]], text)
 
@@ -69,15 +70,15 @@ class Copilot:
         """Write the inputs into their folder; return whether that was possible, else the attempt has an error."""
         try:
             values, brought = await self._map(self._call.inputs, self._inputs)
-        except _CopilotError as error:
+            self._files[self._inputs / "inputs.pb"] = brought.SerializeToString()
+            if self._format == tasks_pb2.DataLoadingConfig.JSON:
+                self._files[self._inputs / "inputs.json"] = summary(values)
+            elif self._format == tasks_pb2.DataLoadingConfig.YAML:
+                self._files[self._inputs / "inputs.yaml"] = yaml.safe_dump(values, allow_unicode=True).encode()
+            await anyio.to_thread.run_sync(self._write)
+        except (_CopilotError, OSError, ValueError) as error:
             await self._fail("InputDownloadFailed", f"failed to download input variable from remote store: {error}")
             return False
-        self._files[self._inputs / "inputs.pb"] = brought.SerializeToString()
-        if self._format == tasks_pb2.DataLoadingConfig.JSON:
-            self._files[self._inputs / "inputs.json"] = summary(values)
-        elif self._format == tasks_pb2.DataLoadingConfig.YAML:
-            self._files[self._inputs / "inputs.yaml"] = yaml.safe_dump(values, allow_unicode=True).encode()
-        await anyio.to_thread.run_sync(self._write)
         return True
 
     async def take(self) -> None:
@@ -102,7 +103,7 @@ class Copilot:
     ) -> tuple[dict[str, Any], literals_pb2.LiteralMap]:
         values, brought = {}, literals_pb2.LiteralMap()
         for name in sorted(given.literals):
-            values[name], literal = await self._literal(given.literals[name], folder / name)
+            values[name], literal = await self._literal(given.literals[name], _inside(folder, name))
             brought.literals[name].CopyFrom(literal)
         return values, brought
 
@@ -161,10 +162,8 @@ class Copilot:
             return
         base = key.rstrip("/") + "/"
         for item in await self._objects.list(base):
-            inside = path.joinpath(*item.key.removeprefix(base).split("/"))
-            if ".." in inside.parts:
-                raise _CopilotError(f"{item.key} would be outside of its folder")
-            self._files[inside] = await self._read(item.key)
+            if not item.key.endswith("/"):  # what stands for a folder
+                self._files[_inside(path, item.key.removeprefix(base))] = await self._read(item.key)
 
     async def _read(self, key: str) -> bytes:
         data = await self._objects.get(key)
@@ -186,16 +185,16 @@ class Copilot:
         if path.is_dir():
             raise _CopilotError("error file is a directory")
         if path.exists():
+            _check_kind(path)
             if path.stat().st_size > _LARGEST_ERROR:
                 raise _CopilotError(f"error file too large {path.stat().st_size}")
             raise _CopilotError(f"User Error: {path.read_text(errors='replace')}")
 
     async def _taken(self, name: str, wanted: types_pb2.LiteralType) -> literals_pb2.Literal:
-        path = await anyio.to_thread.run_sync(_found, self._outputs / name)
+        path = await anyio.to_thread.run_sync(_found, _inside(self._outputs, name))
         match wanted.WhichOneof("type"):
             case "simple":
-                text = await anyio.to_thread.run_sync(_short_text, path, wanted.simple)
-                return literal_of(wanted.simple, text)
+                return literal_of(wanted.simple, await anyio.to_thread.run_sync(_short, path, wanted.simple))
             case "blob":
                 return await self._stored(name, path)
             case kind:
@@ -221,28 +220,47 @@ class Copilot:
         await self._put("error.pb", document.SerializeToString())
 
 
+def _inside(folder: Path, name: str) -> Path:
+    """Return the path of something in a folder; its name comes from a client or a bucket, and may say anything."""
+    parts = [part for part in name.split("/") if part]
+    if ".." in parts:
+        raise _CopilotError(f"{name} would be outside of its folder")
+    return folder.joinpath(*parts)
+
+
 def _found(path: Path) -> Path:
     """Return the path of an output, which may have an extension."""
-    if path.exists():
-        return path
-    others = [other for other in path.parent.iterdir() if other.name.startswith(f"{path.name}.")]
-    if len(others) != 1:
-        raise _CopilotError(f"file not found at path [{path}]")
-    return others[0]
+    if not path.exists():
+        beside = path.parent.iterdir() if path.parent.is_dir() else ()
+        others = [other for other in beside if other.name.startswith(f"{path.name}.")]
+        if len(others) != 1:
+            raise _CopilotError(f"file not found at path [{path}]")
+        path = others[0]
+    _check_kind(path)
+    return path
 
 
-def _short_text(path: Path, wanted: types_pb2.SimpleType) -> str:
+def _check_kind(path: Path) -> None:
+    # A pipe or a device has no end.
+    if not (path.is_file() or path.is_dir()):
+        raise _CopilotError(f"what is at path [{path}] is neither a file nor a folder")
+
+
+def _short(path: Path, wanted: types_pb2.SimpleType) -> bytes:
     if path.is_dir():
         name = types_pb2.SimpleType.Name(wanted)
         raise _CopilotError(f"expected file for type [{name}], found dir at path [{path}]")
     size = path.stat().st_size
     if size > _LARGEST_TEXT:
         raise _CopilotError(f"maximum allowed filesize is [{_LARGEST_TEXT}], but found [{size}]")
-    return path.read_bytes().decode(errors="replace")
+    return path.read_bytes()
 
 
 def _content(path: Path) -> tuple[Mapping[str, bytes], bool]:
     """Return what is in a file or a folder, by name: of files in folders of a folder Flyte keeps the last name only."""
     if not path.is_dir():
         return {"": path.read_bytes()}, False
-    return {each.name: each.read_bytes() for each in sorted(path.rglob("*")) if each.is_file()}, True
+    found = {each.name: each.read_bytes() for each in sorted(path.rglob("*")) if each.is_file()}
+    for name in found:
+        name.encode()  # one that is no text makes no key
+    return found, True

@@ -6,8 +6,8 @@ Source: flytecopilot/data and flyteidl/clients/go/coreutils of Flyte 1.16.8.
 from __future__ import annotations
 
 import base64
-import datetime as dt
 import json
+import math
 import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["json_value", "literal_of", "primitive_text", "summary"]
 
-_RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_RFC3339: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?)\d*(Z|[+-]\d\d:\d\d)", re.ASCII)
+_FLOAT: Final = re.compile(r"[+-]?((\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?|inf(inity)?|nan)", re.ASCII | re.IGNORECASE)
+_SHORTEST_EXPONENT: Final = 1e21
 _TRUE: Final = {"1", "t", "T", "TRUE", "true", "True"}
 _FALSE: Final = {"0", "f", "F", "FALSE", "false", "False"}
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
@@ -36,7 +38,8 @@ def primitive_text(primitive: literals_pb2.Primitive) -> str:
         case "float_value":
             return _float_text(primitive.float_value)
         case "datetime":
-            return primitive.datetime.ToJsonString()
+            text = primitive.datetime.ToJsonString().removesuffix("Z")
+            return (text.rstrip("0").rstrip(".") if "." in text else text) + "Z"
         case "duration":
             return duration_text(primitive.duration.ToNanoseconds())
         case None:
@@ -61,28 +64,35 @@ def json_value(scalar: literals_pb2.Scalar) -> Any:
 
 
 def summary(values: Mapping[str, Any]) -> bytes:
-    """Return ``inputs.json``: all inputs by name."""
-    return json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    """Return ``inputs.json``: all inputs by name.
+
+    Raises:
+        ValueError: A number is none for JSON.
+    """
+    return json.dumps(
+        _as_in_go(values), sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    ).encode()
 
 
-def literal_of(simple: types_pb2.SimpleType, text: str) -> literals_pb2.Literal:
+def literal_of(simple: types_pb2.SimpleType, content: bytes) -> literals_pb2.Literal:
     """Return the output that a file holds.
 
     Args:
         simple: The type of the output.
-        text: What is in the file.
+        content: What is in the file.
 
     Raises:
         ValueError: It is no value of the type; in Flyte's words where they tell more than Go's.
     """
-    text = text.strip(" \n\t")
+    content = content.strip(b" \n\t")
+    text = "" if simple == types_pb2.BINARY else content.decode()
     literal = literals_pb2.Literal()
     scalar = literal.scalar
     match simple:
         case types_pb2.STRUCT:
             scalar.generic.CopyFrom(_struct(text))
         case types_pb2.BINARY:
-            scalar.binary.value, scalar.binary.tag = text.encode(), "msgpack"
+            scalar.binary.value, scalar.binary.tag = content, "msgpack"
         case types_pb2.ERROR:
             scalar.error.message = text
         case types_pb2.NONE:
@@ -92,6 +102,19 @@ def literal_of(simple: types_pb2.SimpleType, text: str) -> literals_pb2.Literal:
         case _:
             raise ValueError(f"unsupported type {simple}")
     return literal
+
+
+def _as_in_go(value: Any) -> Any:
+    """Return a value of JSON with its numbers as Go writes them: without a fraction where there is none."""
+    match value:
+        case dict():
+            return {key: _as_in_go(each) for key, each in value.items()}
+        case list():
+            return [_as_in_go(each) for each in value]
+        case float() if value.is_integer() and abs(value) < _SHORTEST_EXPONENT:
+            return int(value)
+        case _:
+            return value
 
 
 def _float_text(value: float) -> str:
@@ -122,16 +145,19 @@ def _struct(text: str) -> struct_pb2.Struct:
 
 def _integer(primitive: literals_pb2.Primitive, text: str) -> None:
     digits = text.removeprefix("-") if text.startswith("-") else text.removeprefix("+")
-    if not (digits.isascii() and digits.isdigit()) or not _SMALLEST <= int(text) <= _LARGEST:
+    if not (digits.isascii() and digits.isdigit()):
         raise ValueError(f'failed to parse integer value: strconv.ParseInt: parsing "{text}": invalid syntax')
+    if not _SMALLEST <= int(text) <= _LARGEST:
+        raise ValueError(f'failed to parse integer value: strconv.ParseInt: parsing "{text}": value out of range')
     primitive.integer = int(text)
 
 
 def _float(primitive: literals_pb2.Primitive, text: str) -> None:
-    try:
-        primitive.float_value = float(text)
-    except ValueError:
-        raise ValueError(f'failed to parse Float value: strconv.ParseFloat: parsing "{text}": invalid syntax') from None
+    if _FLOAT.fullmatch(text) is None:
+        raise ValueError(f'failed to parse Float value: strconv.ParseFloat: parsing "{text}": invalid syntax')
+    if math.isinf(float(text)) and "inf" not in text.lower():
+        raise ValueError(f'failed to parse Float value: strconv.ParseFloat: parsing "{text}": value out of range')
+    primitive.float_value = float(text)
 
 
 def _boolean(primitive: literals_pb2.Primitive, text: str) -> None:
@@ -152,10 +178,11 @@ def _duration(primitive: literals_pb2.Primitive, text: str) -> None:
 
 
 def _datetime(primitive: literals_pb2.Primitive, text: str) -> None:
-    if _RFC3339.fullmatch(text) is None:
+    found = _RFC3339.fullmatch(text)
+    if found is None:
         raise ValueError(f'failed to parse Datetime in RFC3339 format: cannot parse "{text}"')
     try:
-        primitive.datetime.FromDatetime(dt.datetime.fromisoformat(text))
+        primitive.datetime.FromJsonString(found[1] + found[2])
     except ValueError as error:
         raise ValueError(f"failed to parse Datetime in RFC3339 format: {error}") from None
 

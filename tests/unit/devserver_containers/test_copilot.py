@@ -162,6 +162,11 @@ async def test_a_container_of_a_pod_has_one_too(runner: ContainerRunner) -> None
             {"n": types_pb2.LiteralType(collection_type=INTEGER)},
             "currently CoPilot uploader does not support [collection_type], system error",
         ),
+        ("os.mkfifo(out / 'n')", {"n": INTEGER}, "neither a file nor a folder"),
+        ("os.mkfifo(out / '_ERROR')", {"n": INTEGER}, "neither a file nor a folder"),
+        ("(out / 'd').mkdir(); open(os.fsencode(out) + b'/d/\\xff', 'w').close()", {"d": BLOB}, "can't encode"),
+        ("", {"../../n": INTEGER}, "would be outside of its folder"),
+        ("", {"/etc/hostname": INTEGER}, "file not found at path"),
         ("(out / '_ERROR').write_text('my own')", {"n": INTEGER}, "User Error: my own"),
         ("(out / '_ERROR').mkdir()", {"n": INTEGER}, "error file is a directory"),
         ("(out / '_ERROR').write_bytes(bytes(2 << 20))", {"n": INTEGER}, "error file too large 2097152"),
@@ -183,6 +188,8 @@ async def test_what_is_no_output_is_said(
         ({"scalar": {"blob": {"uri": "gs://other/x"}}}, "gs://other/x is not in the bucket"),
         ({"scalar": {"structured_dataset": {}}}, "unsupported scalar type [structured_dataset]"),
         ({}, "unsupported literal type [None]"),
+        ({"map": {"literals": {"../../up": {"scalar": {"none_type": {}}}}}}, "would be outside of its folder"),
+        ({"scalar": {"primitive": {"float_value": float("nan")}}}, "not JSON compliant"),
     ],
 )
 async def test_inputs_that_cannot_be_brought_are_said(
@@ -198,6 +205,28 @@ async def test_no_file_is_written_outside_of_its_folder(runner: ContainerRunner,
     await data.objects.put("some/../up", b"x")
     outcome = await runner.run(piloted("", {"x": {"scalar": {"blob": {"uri": f"{BUCKET}some", **FOLDER}}}}))
     assert "would be outside of its folder" in failure(outcome)[1]
+
+
+async def test_a_name_that_is_a_path_stays_in_the_folder(runner: ContainerRunner, data: DataPlane) -> None:
+    inside = {"/etc/own": {"scalar": {"primitive": {"integer": 1}}}}
+    asked = piloted("print(os.path.exists(sys.argv[1] + '/m/etc/own'))", {"m": {"map": {"literals": inside}}})
+    assert (await runner.run(asked)).error is None
+    assert await text_of(data) == "True\n"
+
+
+async def test_what_stands_for_a_folder_is_no_file(runner: ContainerRunner, data: DataPlane) -> None:
+    await data.objects.put("some/folder/", b"")
+    await data.objects.put("some/folder/a", b"x")
+    asked = piloted("print(os.listdir(sys.argv[1] + '/f'))")
+    asked.inputs.literals["f"].scalar.blob.CopyFrom(literals_pb2.Blob(uri=f"{BUCKET}some/folder", **FOLDER))
+    assert (await runner.run(asked)).error is None
+    assert await text_of(data) == "['a']\n"
+
+
+async def test_the_root_is_not_replaced(runner: ContainerRunner) -> None:
+    asked = piloted("")
+    asked.task.container.data_config.input_path = asked.task.container.data_config.output_path = "/"
+    assert (await runner.run(asked)).error is None
 
 
 async def test_a_command_that_fails_has_no_outputs(runner: ContainerRunner) -> None:

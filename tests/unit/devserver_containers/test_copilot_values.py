@@ -31,6 +31,7 @@ def primitive(**value: object) -> literals_pb2.Primitive:
         ({"float_value": math.nan}, "NaN"),
         ({"duration": {"seconds": 90, "nanos": 500_000_000}}, "1m30.5s"),
         ({"datetime": {"seconds": 1}}, "1970-01-01T00:00:01Z"),
+        ({"datetime": {"seconds": 1, "nanos": 500_000_000}}, "1970-01-01T00:00:01.5Z"),
         ({}, "null"),
     ],
 )
@@ -42,6 +43,7 @@ def test_a_primitive_is_written_as_go_does(value: dict[str, object], text: str) 
     ("scalar", "value"),
     [
         ({"primitive": {"integer": 3}}, 3),
+        ({"primitive": {"float_value": 1e21}}, 1e21),
         ({"primitive": {"datetime": {"seconds": 1}}}, "1970-01-01T00:00:01Z"),
         ({"primitive": {"duration": {"seconds": 1}}}, None),
         ({"binary": {"value": b"\x81"}}, "gQ=="),
@@ -55,6 +57,16 @@ def test_the_summary_has_plain_values(scalar: dict[str, object], value: object) 
     assert json.loads(summary({"x": told})) == {"x": value}
 
 
+def test_whole_numbers_have_no_fraction_in_the_summary() -> None:
+    assert summary({"a": {"b": [1.0, 1.5]}, "c": 3.0}) == b'{"a":{"b":[1,1.5]},"c":3}'
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        summary({"a": math.nan})
+
+
+def test_bytes_are_kept() -> None:
+    assert literal_of(types_pb2.BINARY, b"\x81\xa1a\x01\n").scalar.binary.value == b"\x81\xa1a\x01"
+
+
 @given(st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False), st.booleans())
 def test_what_is_written_is_read_again(integer: int, number: float, flag: bool) -> None:
     for simple, value in (
@@ -62,7 +74,7 @@ def test_what_is_written_is_read_again(integer: int, number: float, flag: bool) 
         (types_pb2.FLOAT, primitive(float_value=number)),
         (types_pb2.BOOLEAN, primitive(boolean=flag)),
     ):
-        assert literal_of(simple, f" {primitive_text(value)}\n").scalar.primitive == value
+        assert literal_of(simple, f" {primitive_text(value)}\n".encode()).scalar.primitive == value
 
 
 @pytest.mark.parametrize(
@@ -71,6 +83,7 @@ def test_what_is_written_is_read_again(integer: int, number: float, flag: bool) 
         (types_pb2.STRING, " a b\t\n", {"primitive": {"string_value": "a b"}}),
         (types_pb2.DURATION, "1h0.5s", {"primitive": {"duration": {"seconds": 3600, "nanos": 500_000_000}}}),
         (types_pb2.DATETIME, "1970-01-01T01:00:00+01:00", {"primitive": {"datetime": {}}}),
+        (types_pb2.DATETIME, "1970-01-01T00:00:00.1234567891Z", {"primitive": {"datetime": {"nanos": 123_456_789}}}),
         (types_pb2.STRUCT, '{"a": [true]}', {"generic": {"a": [True]}}),
         (types_pb2.BINARY, "abc", {"binary": {"value": b"abc", "tag": "msgpack"}}),
         (types_pb2.ERROR, "went wrong", {"error": {"message": "went wrong"}}),
@@ -78,7 +91,7 @@ def test_what_is_written_is_read_again(integer: int, number: float, flag: bool) 
     ],
 )
 def test_an_output_is_read(simple: types_pb2.SimpleType, text: str, scalar: dict[str, object]) -> None:
-    assert literal_of(simple, text).scalar == literals_pb2.Scalar(**scalar)  # type: ignore[arg-type]
+    assert literal_of(simple, text.encode()).scalar == literals_pb2.Scalar(**scalar)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -87,6 +100,9 @@ def test_an_output_is_read(simple: types_pb2.SimpleType, text: str, scalar: dict
         (types_pb2.INTEGER, "1.5", "failed to parse integer value"),
         (types_pb2.INTEGER, "1_0", "failed to parse integer value"),
         (types_pb2.INTEGER, str(2**63), "failed to parse integer value"),
+        (types_pb2.INTEGER, str(2**63), "value out of range"),
+        (types_pb2.FLOAT, "1_0", "invalid syntax"),
+        (types_pb2.FLOAT, "1e400", "value out of range"),
         (types_pb2.FLOAT, "x", "failed to parse Float value"),
         (types_pb2.BOOLEAN, "yes", "failed to parse Bool value"),
         (types_pb2.DURATION, "1 hour", "failed to parse Duration"),
@@ -99,4 +115,4 @@ def test_an_output_is_read(simple: types_pb2.SimpleType, text: str, scalar: dict
 )
 def test_what_is_no_value_of_the_type_is_said(simple: types_pb2.SimpleType, text: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        literal_of(simple, text)
+        literal_of(simple, text.encode())
