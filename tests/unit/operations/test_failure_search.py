@@ -7,6 +7,7 @@ import pickle
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 from flyteidl.event import event_pb2
 
@@ -19,6 +20,7 @@ from flyte_remote_async.errors import (
     PermissionDeniedError,
     UnauthenticatedError,
     UnavailableError,
+    WrongLoopError,
 )
 from tests.support.films import Film, refuse
 from tests.support.remotes import remote_of
@@ -394,6 +396,18 @@ async def test_a_search_that_is_cancelled_is_taken_over() -> None:
         assert first.cancelled()
         assert report is not None
         assert names(report) == ["n0"]
+
+
+async def test_a_search_is_not_shared_with_another_loop() -> None:
+    async with open_stage() as stage:
+        await fail_node(stage.film, "n0")
+        await stage.film.execution("FAILED", error=FAILED)
+        execution = await stage.remote.fetch_execution("film")
+        first = asyncio.create_task(execution.explain_failure())
+        await asyncio.sleep(0)
+        with pytest.raises(WrongLoopError):
+            await anyio.to_thread.run_sync(lambda: asyncio.run(execution.explain_failure()))
+        assert await first is not None
 
 
 async def test_a_search_that_failed_or_did_not_see_all_is_made_again() -> None:
