@@ -94,7 +94,6 @@ class Hub:
         """
         _ = self._session.transport.check("wait")
         self._see_to_task()
-        self.settle()
         ticket.owner = receiver
         self.schedule.join(ticket, self.now, is_listable=can_be_value(ticket.id.name))
         subject = self.schedule.subjects[ticket.id]
@@ -114,9 +113,13 @@ class Hub:
 
     def leave(self, ticket: Ticket) -> None:
         """Let go of one who waits no more; one who has left is fine."""
-        # Thousands may be cancelled in one turn of the loop, which is theirs: the hub sees to it in turns of its own.
-        self._left.append(ticket)
-        self._changed.set()
+        # Thousands may be cancelled in one turn of the loop, which is theirs: the hub sees to it in turns of its own,
+        # while it is there.
+        if self._task is None:
+            self.schedule.leave(ticket)
+        else:
+            self._left.append(ticket)
+            self._changed.set()
 
     def settle(self) -> None:
         """Take those out of the schedule who left."""
