@@ -195,7 +195,10 @@ class DataReader:
         except (OutputsUnavailableError, MalformedMessageError) as error:
             tried.append(f"the signed URL in the answer: {error}")
         if not uri:
-            tried.append("the place where they are stored: it is not known")
+            tried.append(
+                "the place where they are stored: it is not known. What recovers an execution that had succeeded has "
+                "no outputs of its own: read those of that one"
+            )
             return OutputsUnavailableError(f"{what} cannot be had; tried:", tried=tried)
         try:
             return await self._signed(uri)

@@ -134,3 +134,18 @@ def test_filters_of_named_entities(flyte: Flyte, wide: Registered, filters: str)
     request = {**flyte.place, "resource_type": "WORKFLOW", "limit": 10000}
     found = flyte("ListNamedEntities", **request, filters=filters.replace("$name", wide.name))["entities"]
     assert wide.name in [each["id"]["name"] for each in found]
+
+
+@pytest.mark.parametrize(
+    ("change", "details"),
+    [
+        ({"sort_by": {"key": "nope"}}, "invalid sort key 'nope'"),
+        ({"token": "x"}, "invalid pagination token x for ListNamedEntities"),
+        ({}, "Cannot list entity names for resource type: DATASET"),
+    ],
+)
+def test_what_is_told_first_of_a_bad_list(
+    refuses: Callable[..., None], flyte: Flyte, change: dict[str, Any], details: str
+) -> None:
+    request = {**flyte.place, "resource_type": "DATASET", "limit": 1} | change
+    refuses("ListNamedEntities", request, "INVALID_ARGUMENT", details)

@@ -17,7 +17,17 @@ from flyte_remote_async.errors import InvalidArgumentError
 if TYPE_CHECKING:
     from flyte_remote_async.devserver.store import Condition, Store
 
-__all__ = ["ENTITY_TABLES", "check_limit", "check_resource_list", "next_token", "page", "query", "sort", "trimmed"]
+__all__ = [
+    "ENTITY_TABLES",
+    "check_limit",
+    "check_resource_list",
+    "next_token",
+    "offset",
+    "page",
+    "query",
+    "sort",
+    "trimmed",
+]
 
 M = TypeVar("M", bound=Message)
 
@@ -67,7 +77,7 @@ def query(rpc: str, table: str, request: Any, where: tuple[Condition, ...]) -> Q
         order_by=order_by,
         descending=descending,
         limit=request.limit,
-        offset=_offset(rpc, request.token),
+        offset=offset(rpc, request.token),
     )
 
 
@@ -99,7 +109,8 @@ def sort(request: Any, table: str) -> tuple[str | None, bool]:
     return asked.key, asked.direction == asked.DESCENDING
 
 
-def _offset(rpc: str, token: str) -> int:
+def offset(rpc: str, token: str) -> int:
+    """Return how many rows a token says to leave out."""
     if not token:
         return 0
     if not re.fullmatch(r"[+-]?[0-9]+", token) or not 0 <= int(token) <= _LAST_OFFSET:

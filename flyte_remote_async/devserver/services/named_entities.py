@@ -8,7 +8,7 @@ from flyteidl.admin import common_pb2
 from flyteidl.core import identifier_pb2
 
 from flyte_remote_async.devserver.golang.enums import enum_name
-from flyte_remote_async.devserver.services.listing import ENTITY_TABLES, check_limit, next_token, query, sort
+from flyte_remote_async.devserver.services.listing import ENTITY_TABLES, check_limit, next_token, offset, query, sort
 from flyte_remote_async.devserver.services.refusals import check_fields, missing
 from flyte_remote_async.devserver.store.filters import equals, parse_filters
 from flyte_remote_async.devserver.store.sql import Query, Statement
@@ -79,8 +79,9 @@ class NamedEntityService:
             raise InvalidArgumentError("invalid value for resource_type")
         check_limit(request)
         conditions = parse_filters(request.filters or "not_like(name,.flytegen%)", "entities")
-        table = _table(request, "list entity names")
         key, _ = sort(request, "entities")
+        offset("ListNamedEntities", request.token)
+        table = _table(request, "list entity names")
         if key not in (None, "project", "domain", "name"):
             raise UnknownError(f'failed database operation with column "{key}" does not exist')
         cut = common_pb2.NamedEntityListRequest()

@@ -175,6 +175,8 @@ async def test_a_place_that_is_not_known(stage: Stage) -> None:
     await stage.film.store.put_execution(message)
     error = await failure_of(await stage.execution())
     assert "not known" in error.tried[2]
+    # On a real Flyte 1.16.8 such a recovery has ended well, and its closure has no outputs.
+    assert "read those of that one" in error.tried[2]
 
 
 @pytest.mark.parametrize(
