@@ -27,7 +27,7 @@ from flyte_remote_async.errors import (
 from flyte_remote_async.operations.hub.asks import ask_list, ask_one
 from flyte_remote_async.operations.tasks import task_group
 from flyte_remote_async.policy.filters import can_be_value
-from flyte_remote_async.policy.hub.answers import answered, dropped, expired, failed, read, unread
+from flyte_remote_async.policy.hub.answers import answered, expired, failed, read, unread
 from flyte_remote_async.policy.hub.schedule import Schedule
 from flyte_remote_async.policy.hub.values import Cut, Ended, Failed, Kind, Moved
 
@@ -206,17 +206,13 @@ class Hub:
     async def _poll(self, ask: Ask) -> None:
         schedule = self.schedule
         try:
-            try:
-                rows = await self._rows(ask)
-            except ClientStateError as error:
-                self._fail(error)
-            except FlyteRemoteError as error:
-                await self._tell(failed(schedule, self.now, ask, error))
-            else:
-                await self._tell(answered(schedule, self.now, ask, rows))
-        except BaseException:
-            dropped(schedule, self.now, ask)
-            raise
+            rows = await self._rows(ask)
+        except ClientStateError as error:
+            self._fail(error)
+        except FlyteRemoteError as error:
+            await self._tell(failed(schedule, self.now, ask, error))
+        else:
+            await self._tell(answered(schedule, self.now, ask, rows))
         finally:
             self._polls -= 1
             self._changed.set()

@@ -191,6 +191,19 @@ async def test_a_child_execution_that_was_aborted_is_the_cause_with_its_words() 
         assert "child: too expensive\n  by ops@example.com" in str(report)
 
 
+async def test_of_several_executions_that_were_aborted_the_innermost_ended_the_others() -> None:
+    async with open_stage() as stage:
+        film, child = stage.film, Film(stage.server.store, "child")
+        await film.execution()
+        await child.execution("ABORTED", abort_metadata={"cause": "too expensive", "principal": "ops@example.com"})
+        await film.node("lp", "FAILED", error="the child was aborted", child=child)
+        await film.execution("ABORTED", abort_metadata={"cause": "no use without it", "principal": "bot"})
+        report = await stage.explain()
+        assert names(report) == ["lp", "child"]
+        assert report.aborted is report.leaf
+        assert (report.abort_cause, report.aborted_by) == ("too expensive", "ops@example.com")
+
+
 async def test_a_child_execution_that_failed_before_it_had_nodes_is_the_cause() -> None:
     async with with_child("FAILED", error={"code": "CreateWorkflow", "message": "x" * 500}) as (stage, _):
         report = await stage.explain()
