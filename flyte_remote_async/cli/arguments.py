@@ -147,9 +147,7 @@ def _add_export(export: argparse.ArgumentParser) -> None:
     export.add_argument("file", metavar="FILE", type=Path, help="the file to write; gzipped when its name ends in .gz")
     what = export.add_argument_group("what to read", "each may be given several times; without a version, the newest")
     for word, thing in (("workflow", "a workflow"), ("task", "a task"), ("launch-plan", "a launch plan")):
-        what.add_argument(
-            f"--{word}", metavar="NAME[:VERSION]", type=_entity, action="append", default=[], help=f"{thing}"
-        )
+        what.add_argument(f"--{word}", metavar="NAME[:VERSION]", type=_entity, action="append", default=[], help=thing)
     what.add_argument("--execution", metavar="NAME", type=_name, action="append", default=[], help="an execution")
     where = export.add_argument_group("where to read it")
     where.add_argument(

@@ -14,7 +14,7 @@ import anyio.to_thread
 from flyte_remote_async.config import Config
 from flyte_remote_async.devserver.exporter import Wanted, export
 from flyte_remote_async.devserver.store.lines import to_line
-from flyte_remote_async.errors import ConfigError, NotFoundError
+from flyte_remote_async.errors import ConfigError, NotFoundError, RPCError
 from flyte_remote_async.models.identifiers import ResourceType
 from flyte_remote_async.operations.session import open_session
 
@@ -55,6 +55,8 @@ async def _export(arguments: argparse.Namespace) -> int:
         await anyio.to_thread.run_sync(_try_to_write, arguments.file)
         found = await _read(config, arguments)
         await anyio.to_thread.run_sync(_write, arguments.file, [to_line(*key, found[key]) for key in found])
+    except RPCError:
+        raise  # some are an OSError too, and none is a wrong command line
     except (OSError, ConfigError) as error:
         sys.stderr.write(f"flyte-remote: {' '.join(str(error).split())}\n")
         return 2

@@ -59,7 +59,10 @@ async def explain_failure(session: Session, remote: Remote, execution: FlyteWork
     Raises:
         ExecutionNotDoneError: It has not ended yet.
         RPCError: The control plane could not be asked.
+        ClientStateError: The remote is closed, or used from the wrong loop or process.
     """
+    # Whoever searches already does it on the remote's loop.
+    _ = session.transport.check("explain_failure")
 
     async def explain() -> FailureReport | None:
         with Calm() as calm:

@@ -116,10 +116,15 @@ def test_a_failure_node(flyte: Flyte, echo: dict[str, str]) -> None:
 
 def test_a_gate_that_times_out(flyte: Flyte, echo: dict[str, str]) -> None:
     gate = gate_node("n0", signal={"signal_id": "s", "type": {"simple": "INTEGER"}, "output_variable_name": "o0"})
-    gate["metadata"]["timeout"] = "1s"
+    gate["metadata"]["timeout"] = "2s"
     late = register(flyte, echo, [gate, task_node("n1", echo, "n0", "o0")])
     run = flyte.execute(late.plan, integers(a=3))
     error = flyte.ended(run)["closure"]["error"]
+    node = flyte.nodes(run)["n0"]["closure"]
+    if error["code"] == "Timeout":
+        # A Flyte that looks again too late finds that all tries together have taken too long.
+        assert node["phase"] == "TIMED_OUT"
+        return
     assert (error["code"], error["kind"]) == ("RetriesExhausted|TimeoutExpired", "USER")
-    assert error["message"] == "[1/1] currentAttempt done. Last Error: USER::task execution timeout [1s] expired"
-    assert flyte.nodes(run)["n0"]["closure"]["phase"] == "FAILED"
+    assert error["message"] == "[1/1] currentAttempt done. Last Error: USER::task execution timeout [2s] expired"
+    assert node["phase"] == "FAILED"

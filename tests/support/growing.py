@@ -49,6 +49,7 @@ class Grown:
         self.logs: list[str] = []
         self.elements: dict[int, list[str]] = {}
         self.reason = ""
+        self.task = "t"
         self.signals: dict[str, bool] | None = None
         self._made: Any = None
         self._of: tuple[Any, ...] = ()
@@ -107,7 +108,7 @@ class Grown:
         message: Any = task_execution_pb2.TaskExecution()
         node, _, number = self.name.partition(":")
         self._place(message.id.node_execution_id, node)
-        message.id.task_id.name, message.id.retry_attempt = "t", int(number)
+        message.id.task_id.name, message.id.retry_attempt = self.task, int(number)
         for log in self.logs:
             message.closure.logs.add(name=log, uri=f"http://logs/{log}")
         for index, logs in self.elements.items():

@@ -12,7 +12,7 @@ import attrs
 from flyteidl.admin import execution_pb2
 
 from flyte_remote_async.models.identifiers import WorkflowExecutionIdentifier
-from flyte_remote_async.policy.hub.answers import answered, dropped, expired, failed, read
+from flyte_remote_async.policy.hub.answers import answered, expired, failed, read
 from flyte_remote_async.policy.hub.schedule import Schedule
 from flyte_remote_async.policy.hub.values import Cut, Failed, Kind, Moved, Row, Ticket
 
@@ -78,7 +78,6 @@ class World:
         self.schedule = Schedule(chance, **({"ahead": SERVER_AHEAD} | schedule))
         self.now = 0.0
         self.asks: list[Ask] = []
-        self._under_way: list[Ask] = []
         self.rows = 0
         self.told: dict[Ticket, list[tuple[float, Outcome]]] = defaultdict(list)
         self._later: list[tuple[float, int, Callable[[], Iterable[Outcome | None]]]] = []
@@ -123,23 +122,13 @@ class World:
                 self._tell(heapq.heappop(self._later)[2]())
             for ask in self.schedule.take(self.now):
                 self.asks.append(ask)
-                self._under_way.append(ask)
                 self._push(self.now + self.latency, lambda ask=ask: self._answer(ask))  # type: ignore[misc]
             self._tell(expired(self.schedule, self.now))
-
-    def drop(self) -> None:
-        """Let the questions that are under way have no answer, as if their tasks were killed."""
-        for ask in self._under_way:
-            dropped(self.schedule, self.now, ask)
-        self._under_way.clear()
 
     def _push(self, at: float, do: Callable[[], Iterable[Outcome | None]]) -> None:
         heapq.heappush(self._later, (at, next(self._numbers), do))
 
     def _answer(self, ask: Ask) -> Iterable[Outcome | None]:
-        if ask not in self._under_way:
-            return ()
-        self._under_way.remove(ask)
         error = self.fail(ask, self.now)
         if error is not None:
             return failed(self.schedule, self.now, ask, error)

@@ -93,7 +93,7 @@ class Leftovers:
                 attempt = task_execution_pb2.TaskExecution.FromString(data)
                 _end(attempt.closure, core_execution_pb2.TaskExecution, error, now)
                 together.put_attempt(attempt)
-            for data, parent_id in reversed(nodes):
+            for data, parent_id in nodes:
                 node = node_execution_pb2.NodeExecution.FromString(data)
                 _end(node.closure, core_execution_pb2.NodeExecution, error, now)
                 if error is None:

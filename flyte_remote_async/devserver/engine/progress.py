@@ -48,8 +48,6 @@ class Progress:
 
     def start_ready(self) -> list[workflow_pb2.Node]:
         """Return the nodes that can start now, and count them as running."""
-        if self.failure is not None:
-            return []
         upstream = self._graph.upstream
         ready = [node for node_id, node in self._waiting.items() if upstream[node_id] <= self._succeeded]
         for node in ready:

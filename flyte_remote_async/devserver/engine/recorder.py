@@ -147,8 +147,7 @@ class Recorder:
         record.end(self._clock.now(), outcome)
         async with self._writing() as together:
             together.put_node(record.message, record.place.parent_id)
-            if outcome.has_succeeded:
-                together.put_node_data(record.message.id, outputs=outcome.outputs)
+            together.put_node_data(record.message.id, outputs=outcome.outputs)
             self._tell_parent(record, together)
         self._live.pop(record.place.node_id, None)
 
@@ -168,9 +167,10 @@ class Recorder:
         for record in doomed:
             if record.on_abort is not None:
                 await record.on_abort(reason)
-        now = self._clock.now()
         async with self._writing() as together:
             for record in reversed(doomed):
+                # As in Flyte, which dates each by itself: what is inside ends before what it is inside of.
+                now = self._clock.now()
                 self._abort_attempt(record, together, now)
                 record.abort(now, reason)
                 together.put_node(record.message, record.place.parent_id)

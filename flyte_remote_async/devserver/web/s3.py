@@ -11,6 +11,7 @@ import binascii
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import unquote
 
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -40,13 +41,21 @@ _LARGEST_REQUEST: Final = 2 << 20  # of those whose body is not an object
 T = TypeVar("T")
 
 
+class _Key(PathConvertor):
+    # A key may have line breaks, which the dot of a path leaves out.
+    regex = "(?s:.*)"
+
+
+register_url_convertor("object_key", _Key())
+
+
 def routes(context: Context) -> list[Route]:
     """Return the routes of the bucket."""
     face = _Face(context)
     return [
         Route(f"/{BUCKET}", Answering(face.bucket), methods=_METHODS),
-        Route(f"/{BUCKET}/{{key:path}}", Answering(face.object), methods=_METHODS),
-        Route("/{bucket}/{key:path}", Answering(face.no_bucket), methods=_METHODS),
+        Route(f"/{BUCKET}/{{key:object_key}}", Answering(face.object), methods=_METHODS),
+        Route("/{bucket}/{key:object_key}", Answering(face.no_bucket), methods=_METHODS),
     ]
 
 

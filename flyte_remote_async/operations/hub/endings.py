@@ -51,6 +51,9 @@ def own_copy(error: FlyteRemoteError) -> FlyteRemoteError:
     """Return an error for one of several who learn of it: each keeps the way that it was raised on."""
     own = copy.copy(error)
     own.__cause__ = error.__cause__
+    # A copy has the same list of notes.
+    if hasattr(error, "__notes__"):
+        own.__notes__ = list(error.__notes__)
     return own
 
 
@@ -147,6 +150,7 @@ class Ending:
         Raises:
             RPCError: The nodes cannot be read.
             ClosedError: The remote was closed.
+            WaitFailedError: The read broke, or was cancelled.
         """
         task = self._task or self._begin()
         self._waiters += 1
@@ -184,9 +188,14 @@ class Ending:
                 raise ClosedError("the remote was closed while the nodes of an execution were read: open a new one")
             raise WaitFailedError("the read of the nodes was cancelled; the execution can be waited for again")
         error = task.exception()
+        if error is None:
+            return task.result()
         if isinstance(error, FlyteRemoteError):
             raise own_copy(error)
-        return task.result()
+        raise WaitFailedError(
+            f"the read of the nodes broke, which is a bug: {type(error).__name__}: {error}; "
+            "the execution can be waited for again"
+        ) from error
 
     async def _read(self) -> FlyteWorkflowExecution:
         pause, failures = _PAUSES.first(), 0

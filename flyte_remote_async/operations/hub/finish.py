@@ -132,9 +132,13 @@ class Terms:
         Raises:
             WaitTimeoutError: The nodes could not be read in time.
             RPCError: The nodes cannot be read.
+            ClientStateError: The remote is closed, or used from the wrong loop or process.
+            WaitFailedError: The read of the nodes broke.
         """
         if not self.sync_nodes or ended.covers(WANTED):
             return ended
+        # A read that others began is a task of their loop.
+        _ = self.session.transport.check("wait")
         left = math.inf if self.deadline is None else self.deadline - self.session.hub.now
         row = news.row if isinstance(news, (Ended, Moved)) else None
         ending = self.session.endings(self.remote).of(ended, before, row=row, interval=self.interval)

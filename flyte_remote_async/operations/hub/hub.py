@@ -27,7 +27,7 @@ from flyte_remote_async.errors import (
 from flyte_remote_async.operations.hub.asks import ask_list, ask_one
 from flyte_remote_async.operations.tasks import task_group
 from flyte_remote_async.policy.filters import can_be_value
-from flyte_remote_async.policy.hub.answers import answered, dropped, expired, failed, read, unread
+from flyte_remote_async.policy.hub.answers import answered, expired, failed, read, unread
 from flyte_remote_async.policy.hub.schedule import Schedule
 from flyte_remote_async.policy.hub.values import Cut, Ended, Failed, Kind, Moved
 
@@ -94,7 +94,6 @@ class Hub:
         """
         _ = self._session.transport.check("wait")
         self._see_to_task()
-        self.settle()
         ticket.owner = receiver
         self.schedule.join(ticket, self.now, is_listable=can_be_value(ticket.id.name))
         subject = self.schedule.subjects[ticket.id]
@@ -114,9 +113,13 @@ class Hub:
 
     def leave(self, ticket: Ticket) -> None:
         """Let go of one who waits no more; one who has left is fine."""
-        # Thousands may be cancelled in one turn of the loop, which is theirs: the hub sees to it in turns of its own.
-        self._left.append(ticket)
-        self._changed.set()
+        # Thousands may be cancelled in one turn of the loop, which is theirs: the hub sees to it in turns of its own,
+        # while it is there.
+        if self._task is None:
+            self.schedule.leave(ticket)
+        else:
+            self._left.append(ticket)
+            self._changed.set()
 
     def settle(self) -> None:
         """Take those out of the schedule who left."""
@@ -203,17 +206,13 @@ class Hub:
     async def _poll(self, ask: Ask) -> None:
         schedule = self.schedule
         try:
-            try:
-                rows = await self._rows(ask)
-            except ClientStateError as error:
-                self._fail(error)
-            except FlyteRemoteError as error:
-                await self._tell(failed(schedule, self.now, ask, error))
-            else:
-                await self._tell(answered(schedule, self.now, ask, rows))
-        except BaseException:
-            dropped(schedule, self.now, ask)
-            raise
+            rows = await self._rows(ask)
+        except ClientStateError as error:
+            self._fail(error)
+        except FlyteRemoteError as error:
+            await self._tell(failed(schedule, self.now, ask, error))
+        else:
+            await self._tell(answered(schedule, self.now, ask, rows))
         finally:
             self._polls -= 1
             self._changed.set()

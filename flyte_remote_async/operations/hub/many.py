@@ -10,6 +10,7 @@ import anyio.lowlevel
 
 from flyte_remote_async.errors import FlyteRemoteError
 from flyte_remote_async.operations.hub.finish import ticket_for
+from flyte_remote_async.operations.tasks import to_the_end
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Sequence
@@ -97,7 +98,7 @@ async def _end(tasks: Collection[asyncio.Task[Any]]) -> None:
     for task in tasks:
         task.cancel()
     if tasks:
-        await asyncio.wait(tasks)
+        await to_the_end(asyncio.wait(tasks))
 
 
 async def _finished(

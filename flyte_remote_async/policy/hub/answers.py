@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from flyte_remote_async.policy.hub.schedule import Schedule
     from flyte_remote_async.policy.hub.values import Ask, Outcome, Row, Subject, Ticket
 
-__all__ = ["answered", "dropped", "expired", "failed", "read", "unread"]
+__all__ = ["answered", "expired", "failed", "read", "unread"]
 
 # An execution that was seen is not gone before so many looks in a row did not find it.
 _NOT_FOUND_LOOKS: Final = 3
@@ -61,8 +61,7 @@ def _heard_all(
 ) -> Iterator[Outcome]:
     for subject in subjects:
         subject.is_asked = False
-        # Another answer may have come before, and told the end.
-        if subject.tickets and subject.end is None:
+        if subject.tickets:
             yield from _heard(schedule, now, ask, subject, rows.get(subject.id.name))
 
 
@@ -142,20 +141,6 @@ def failed(schedule: Schedule, now: float, ask: Ask, error: FlyteRemoteError) ->
         else:
             schedule.plan(subject, now, again)
             yield from _late(ask, subject, now)
-
-
-def dropped(schedule: Schedule, now: float, ask: Ask) -> None:
-    """Plan again what a question was about that will not be answered, nor has failed.
-
-    Args:
-        schedule: The schedule.
-        now: The time.
-        ask: The question.
-    """
-    for subject in ask.subjects:
-        if subject.is_asked and subject.asked_at == ask.asked_at:
-            subject.is_asked = False
-            schedule.plan(subject, now, now)
 
 
 def _lasts(subject: Subject, error: FlyteRemoteError) -> bool:

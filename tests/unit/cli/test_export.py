@@ -123,6 +123,17 @@ def test_a_file_that_cannot_be_written_is_told_before_anything_is_read(
     assert "No such file or directory" in capsys.readouterr().err
 
 
+def test_a_flyte_that_does_not_answer_is_a_call_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("admin:\n  endpoint: dns:///127.0.0.1:1\n  insecure: true\n  maxRetries: 1\n")
+    monkeypatch.setenv("FLYTECTL_CONFIG", str(file))
+    assert main(["export", str(tmp_path / "x.jsonl"), *PLACE]) == 1
+    assert "UNAVAILABLE" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [file]
+
+
 def test_without_a_project_nothing_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path / "x.jsonl", "127.0.0.1:1", "--project", "flytesnacks") == 2
     assert "give --project and --domain" in capsys.readouterr().err

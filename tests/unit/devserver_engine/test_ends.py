@@ -10,15 +10,15 @@ from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
 from flyteidl.core import execution_pb2 as core_execution_pb2
 from flyteidl.core import identifier_pb2
 
+from flyte_remote_async.devserver.clock import Clock
 from flyte_remote_async.devserver.engine import Engine
 from flyte_remote_async.devserver.services.executions import ExecutionService
 from flyte_remote_async.errors import FailedPreconditionError
 from flyte_remote_async.models.phases import TaskPhase, WorkflowPhase
-from tests.support.engine_rig import phase
+from tests.support.engine_rig import open_rig, phase
 from tests.support.made_workflows import launch_plan, made, sleep, subworkflow, task, task_node
 
 if TYPE_CHECKING:
-    from flyte_remote_async.devserver.clock import Clock
     from tests.support.engine_rig import Rig
     from tests.support.made_workflows import Made
 
@@ -67,6 +67,42 @@ async def test_an_abort_is_announced_and_then_carried_out(rig: Rig, clock: Clock
     assert not written.attempts["n0-0-n0", 0].closure.HasField("error")
     with pytest.raises(FailedPreconditionError, match="already terminated"):
         await service.terminate(request)
+
+
+class Ticking(Clock):
+    """A clock that shows no instant twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks = 0
+
+    def now(self) -> dt.datetime:
+        self.looks += 1
+        return super().now() + dt.timedelta(microseconds=self.looks)
+
+
+async def test_what_is_aborted_ends_before_what_it_is_inside_of() -> None:
+    clock = Ticking()
+    async with open_rig(clock=clock) as rig:
+        rig.hangs("t.hang")
+        work = made(
+            [subworkflow("n0", "outer")],
+            [HANG],
+            sub_workflows={
+                "outer": ([subworkflow("n0", "inner")], {}),
+                "inner": ([task_node("n0", HANG, a=1)], {}),
+            },
+        )
+        await begin(rig, clock, work)
+        await rig.engine.abort(work.execution.id, "enough")
+        written = await rig.end(work)
+    below = [node_id for node_id in written.nodes if written.parents[node_id] and "start-node" not in node_id]
+    assert len(below) == 2
+    for node_id in below:
+        node, parent = written.nodes[node_id].closure, written.nodes[written.parents[node_id]].closure
+        assert node.updated_at.ToDatetime() < parent.updated_at.ToDatetime()
+        assert node.duration.ToTimedelta() < parent.duration.ToTimedelta()
+    assert len(written.attempts) == 1
 
 
 async def test_a_second_abort_while_the_first_is_under_way_changes_the_cause(rig: Rig, clock: Clock) -> None:

@@ -69,6 +69,26 @@ def test_the_last_way_that_failed_tells_how_the_workflow_failed() -> None:
     assert progress.failure is early
 
 
+@given(
+    st.lists(st.sets(st.integers(0, 7), max_size=3), min_size=1, max_size=8),
+    st.sets(st.integers(0, 7), max_size=3),
+    st.randoms(use_true_random=False),
+)
+def test_nothing_starts_after_the_first_failure(needed: list[set[int]], failing: set[int], chance: object) -> None:
+    # Some wait for each other, and never start.
+    upstream = {f"n{index}": [f"n{each % len(needed)}" for each in sorted(some)] for index, some in enumerate(needed)}
+    progress, running = Progress(graph(upstream)), set[str]()
+    while progress.failure is None:
+        running.update(ready(progress))
+        if not running:
+            return
+        node_id = chance.choice(sorted(running))  # type: ignore[attr-defined]
+        running.remove(node_id)
+        progress.settle(node_id, user_failure("c", "m") if int(node_id[1:]) in failing else Outcome())
+    assert progress.is_over
+    assert ready(progress) == []
+
+
 def test_a_node_that_timed_out_is_a_failure() -> None:
     for fails_late in (False, True):
         progress = Progress(graph({"n0": []}), fails_late=fails_late)
@@ -156,6 +176,7 @@ def test_it_ends_as_propellers_walk_ends(needed: list[set[int]], failing: set[in
     skipped: set[str] = set()
     while True:
         for node in progress.start_ready():
+            assert progress.failure is None
             walk.phases[node.id] = "running"
             running.add(node.id)
         if progress.is_over:

@@ -49,6 +49,17 @@ async def test_an_object_is_put_read_and_deleted(http: httpx.AsyncClient) -> Non
     assert (await http.head(url)).status_code == 404
 
 
+async def test_a_key_may_have_line_breaks(http: httpx.AsyncClient) -> None:
+    url = f"{BUCKET}/a%0Ab%0A"
+    assert (await http.put(url, content=b"x")).status_code == 200
+    assert (await http.get(url)).content == b"x"
+    assert (await http.get(f"{BUCKET}/a%0Ab")).status_code == 404
+    listed = await http.get(f"{BUCKET}?list-type=2&prefix=a%0A&encoding-type=url")
+    assert "<Key>a%0Ab%0A</Key>" in listed.text
+    elsewhere = await http.get("/other/a%0Ab")
+    assert "<Code>NoSuchBucket</Code>" in elsewhere.text
+
+
 @pytest.mark.parametrize(
     ("header", "status", "body", "place"),
     [

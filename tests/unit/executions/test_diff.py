@@ -364,6 +364,27 @@ def test_logs_of_the_elements_of_a_map_are_told_once() -> None:
     assert (added.subtask, added.log.name) == (1, "second")
 
 
+def test_attempts_of_two_tasks_in_one_node_are_told_apart() -> None:
+    root, node = running()
+    first, second = (node.add(Grown("attempt", "n0:0")) for _ in range(2))
+    second.task = "another"
+    first.move(2, START + 2)
+    second.move(1, START + 3)
+    before = root.snapshot()
+    second.move(2, START + 4)
+    (moved,) = root.snapshot().diff(before)
+    assert isinstance(moved, AttemptChanged)
+    assert (moved.task_execution.id.task_id.name, moved.before, moved.after) == (
+        "another",
+        TaskPhase.QUEUED,
+        TaskPhase.RUNNING,
+    )
+    first.move(int(TaskPhase.SUCCEEDED), START + 5)
+    (ended,) = root.snapshot().diff(before)[1:]
+    assert isinstance(ended, AttemptChanged)
+    assert (ended.task_execution.id.task_id.name, ended.before) == ("t", TaskPhase.RUNNING)
+
+
 # --- signals --------------------------------------------------------------------------------------------------------
 
 
@@ -393,15 +414,52 @@ def test_a_signal_that_is_wanted_is_told_once_with_its_node() -> None:
 
 def test_of_two_gates_that_wait_the_definition_tells_which_is_which() -> None:
     root = waiting("n1", "n2", number=False, ok=False)
-    message = root.snapshot().to_flyte_idl()
     empty = Grown("execution", "root").snapshot()
     texts = shown(root.snapshot().diff(empty))
     assert [text for text in texts if "wants" in text] == ["None wants number", "None wants ok"]
-    defined = FlyteWorkflowExecution.from_flyte_idl(
-        message, nodes=root.snapshot()._nodes, signals=root.snapshot().signals, workflow=gated(n1="ok", n2="number")
-    )
-    texts = shown(defined.diff(empty))
+    texts = shown(defined(root.snapshot(), gated(n1="ok", n2="number")).diff(empty))
     assert [text for text in texts if "wants" in text] == ["n1 wants ok", "n2 wants number"]
+
+
+def test_a_node_that_waits_for_another_signal_is_not_taken() -> None:
+    empty = Grown("execution", "root").snapshot()
+
+    def wants(root: Grown) -> list[str]:
+        now = root.snapshot()
+        events = defined(now, gated(n1="ok")).diff(empty)
+        return [text for text in shown(events) if "wants" in text]
+
+    # The signal of n1 was given a moment ago, and the node of a dynamic one is in no definition.
+    assert wants(waiting("n1", "n2", ok=True, number=False)) == ["n2 wants number"]
+    assert wants(waiting("n1", ok=True, number=False)) == ["None wants number"]
+
+
+@pytest.mark.parametrize("signal_id", ["first", "second"])
+def test_two_subworkflows_with_one_id_for_their_gates_do_not_tell_whose_signal_it_is(signal_id: str) -> None:
+    message: Any = workflow_pb2.WorkflowSpec()
+    for name in ("first", "second"):
+        workflow = message.sub_workflows.add()
+        workflow.id.name = name
+        workflow.nodes.add(id="n0").gate_node.approve.signal_id = name
+    root = waiting(**{signal_id: False})
+    root.add(Grown("node", "sub")).move(2, START + 1)
+    root.nodes[0].add(Grown("node", "n0")).move(2, START + 2)
+    empty = Grown("execution", "root").snapshot()
+    # Nothing but that there is one alone.
+    assert shown(defined(root.snapshot(), FlyteWorkflow.from_flyte_idl(message)).diff(empty))[-1] == (
+        f"n0 wants {signal_id}"
+    )
+
+
+def test_a_signal_is_wanted_after_its_node_is_seen_to_run_whatever_the_clocks_say() -> None:
+    root = waiting("n0", ok=False)
+    before = Grown("execution", "root").snapshot()
+    node = root.nodes[0]
+    node.times = {}
+    node.move(2, START + 9)
+    node.add(Grown("node", "n1")).move(2, START + 3)
+    # The gate began before what it is inside of, by another clock.
+    assert shown(root.snapshot().diff(before)) == ["root RUNNING", "n0 RUNNING", "n1 RUNNING", "n1 wants ok"]
 
 
 def test_an_execution_that_has_ended_wants_no_signal() -> None:
@@ -410,6 +468,13 @@ def test_an_execution_that_has_ended_wants_no_signal() -> None:
     root.move(int(WorkflowPhase.ABORTED), START + 3)
     empty = Grown("execution", "root").snapshot()
     assert shown(root.snapshot().diff(empty)) == ["n1 FAILED", "root ABORTED"]
+
+
+def defined(execution: FlyteWorkflowExecution, workflow: FlyteWorkflow) -> FlyteWorkflowExecution:
+    """Return a snapshot whose definition was read along."""
+    return FlyteWorkflowExecution.from_flyte_idl(
+        execution.to_flyte_idl(), nodes=execution._nodes, signals=execution.signals, workflow=workflow
+    )
 
 
 def gated(**signals: str) -> FlyteWorkflow:
@@ -485,6 +550,25 @@ def test_what_is_shared_is_not_looked_at() -> None:
     before = root.snapshot()
     moving.move(int(NodePhase.SUCCEEDED), START + 5)
     after = root.snapshot()
+    events, calls = counted(after, before)
+    assert shown(events) == ["n0 SUCCEEDED"]
+    assert calls < 200
+
+
+def test_an_attempt_that_was_read_again_and_did_not_change_is_not_looked_into() -> None:
+    root, node = running()
+    attempt = node.add(Grown("attempt", "n0:0"))
+    attempt.move(2, START + 2)
+    attempt.elements = {number: ["log"] for number in range(1000)}
+    before = root.snapshot()
+    again = pickle.loads(pickle.dumps(before))
+    events, calls = counted(again, before)
+    assert events == ()
+    assert calls < 200
+
+
+def counted(new: FlyteWorkflowExecution, old: FlyteWorkflowExecution) -> tuple[Sequence[Event], int]:
+    """Return what happened between two snapshots, and how many calls it took to find out."""
     calls = 0
 
     def count(_frame: object, kind: str, _argument: object) -> None:
@@ -493,8 +577,7 @@ def test_what_is_shared_is_not_looked_at() -> None:
 
     sys.setprofile(count)
     try:
-        events = after.diff(before)
+        events = new.diff(old)
     finally:
         sys.setprofile(None)
-    assert shown(events) == ["n0 SUCCEEDED"]
-    assert calls < 200
+    return events, calls

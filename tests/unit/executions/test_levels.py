@@ -126,6 +126,14 @@ def test_a_branch_is_known_when_its_nodes_were_read() -> None:
     assert branch.problem is None
 
 
+def test_a_node_with_nodes_below_it_is_a_parent_whatever_its_record_says() -> None:
+    inner = node_of(node_id="n0-0-start-node", spec_node_id="start-node")
+    unmarked = node_of(is_parent=False, nodes=(inner,))
+    assert unmarked.kind is NodeKind.SUBWORKFLOW
+    assert node_of(is_parent=False, nodes=(CHILD_OF_BRANCH,)).kind is NodeKind.BRANCH
+    assert node_of(is_parent=False, nodes=()).kind is NodeKind.TASK
+
+
 def test_children_that_fit_no_kind_are_told() -> None:
     odd = node_of(is_parent=True, nodes=(node_of(node_id="elsewhere"),))
     assert odd.kind is NodeKind.UNKNOWN

@@ -7,6 +7,7 @@ import pickle
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 from flyteidl.event import event_pb2
 
@@ -19,6 +20,7 @@ from flyte_remote_async.errors import (
     PermissionDeniedError,
     UnauthenticatedError,
     UnavailableError,
+    WrongLoopError,
 )
 from tests.support.films import Film, refuse
 from tests.support.remotes import remote_of
@@ -187,6 +189,19 @@ async def test_a_child_execution_that_was_aborted_is_the_cause_with_its_words() 
         assert ids(report.interrupted) == ["n0"]
         assert report.error is None
         assert "child: too expensive\n  by ops@example.com" in str(report)
+
+
+async def test_of_several_executions_that_were_aborted_the_innermost_ended_the_others() -> None:
+    async with open_stage() as stage:
+        film, child = stage.film, Film(stage.server.store, "child")
+        await film.execution()
+        await child.execution("ABORTED", abort_metadata={"cause": "too expensive", "principal": "ops@example.com"})
+        await film.node("lp", "FAILED", error="the child was aborted", child=child)
+        await film.execution("ABORTED", abort_metadata={"cause": "no use without it", "principal": "bot"})
+        report = await stage.explain()
+        assert names(report) == ["lp", "child"]
+        assert report.aborted is report.leaf
+        assert (report.abort_cause, report.aborted_by) == ("too expensive", "ops@example.com")
 
 
 async def test_a_child_execution_that_failed_before_it_had_nodes_is_the_cause() -> None:
@@ -394,6 +409,18 @@ async def test_a_search_that_is_cancelled_is_taken_over() -> None:
         assert first.cancelled()
         assert report is not None
         assert names(report) == ["n0"]
+
+
+async def test_a_search_is_not_shared_with_another_loop() -> None:
+    async with open_stage() as stage:
+        await fail_node(stage.film, "n0")
+        await stage.film.execution("FAILED", error=FAILED)
+        execution = await stage.remote.fetch_execution("film")
+        first = asyncio.create_task(execution.explain_failure())
+        await asyncio.sleep(0)
+        with pytest.raises(WrongLoopError):
+            await anyio.to_thread.run_sync(lambda: asyncio.run(execution.explain_failure()))
+        assert await first is not None
 
 
 async def test_a_search_that_failed_or_did_not_see_all_is_made_again() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import time
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ import pytest
 from flyte_remote_async.devserver import DevServer
 from flyte_remote_async.devserver.faces.inprocess import InProcessTransport
 from flyte_remote_async.errors import WaitFailedError, WaitTimeoutError
+from flyte_remote_async.policy.hub.values import Ticket
 from flyte_remote_async.transport.methods import GET_EXECUTION, LIST_EXECUTIONS
 from tests.support.eventually import eventually
 from tests.support.films import Film
@@ -231,3 +233,13 @@ async def test_whatever_is_cancelled_those_who_stay_learn_of_the_end(stage: Stag
     errors = [one for one in results if isinstance(one, BaseException)]
     assert [one for one in errors if not isinstance(one, (asyncio.CancelledError, WaitTimeoutError))] == []
     assert not stage.remote.waits
+
+
+async def test_nobody_who_has_left_is_kept(stage: Stage) -> None:
+    watches = [asyncio.create_task(rest_of(stage.handle().watch(poll_interval=SOON))) for _ in range(3)]
+    await eventually(lambda: [state.waiters for state in stage.remote.waits] == [3])
+    await stage.put("film", "SUCCEEDED")
+    assert await asyncio.gather(*watches) == ["SUCCEEDED"] * 3
+    await eventually(lambda: not any("hub" in task.get_name() for task in asyncio.all_tasks()))
+    gc.collect()
+    assert not any(isinstance(one, Ticket) for one in gc.get_objects())

@@ -7,6 +7,7 @@ import gc
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import attrs
 import pytest
 
@@ -20,6 +21,7 @@ from flyte_remote_async.errors import (
     UnavailableError,
     WaitFailedError,
     WaitTimeoutError,
+    WrongLoopError,
 )
 from flyte_remote_async.transport.methods import LIST_NODE_EXECUTIONS
 from tests.support.eventually import eventually
@@ -171,6 +173,35 @@ async def test_a_read_that_nobody_waits_for_is_given_up(stage: Stage) -> None:
     assert stage.reads["ListNodeExecutions"] == 2
 
 
+@pytest.mark.parametrize("kind", ["asyncio", "anyio"])
+async def test_waits_for_many_that_are_cancelled_leave_no_task(stage: Stage, kind: str) -> None:
+    await stage.end()
+    status = await stage.handle.sync()
+    stage.gate.clear()
+    before = asyncio.all_tasks()
+    with anyio.CancelScope() as scope:
+        if kind == "anyio":
+            asyncio.get_running_loop().call_later(0.02, scope.cancel)
+            await stage.remote.wait_all([status] * 5)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.02):
+                await stage.remote.wait_all([status] * 5)
+    assert stage.reads["ListNodeExecutions"] == 1
+    assert asyncio.all_tasks() == before
+
+
+async def test_another_loop_does_not_share_a_read(stage: Stage) -> None:
+    await stage.end()
+    status = await stage.handle.sync()
+    stage.gate.clear()
+    waiting = asyncio.create_task(status.wait())
+    await stage.held()
+    with pytest.raises(WrongLoopError, match="belongs to another event loop"):
+        await anyio.to_thread.run_sync(lambda: asyncio.run(status.wait(timeout=5)))
+    stage.gate.set()
+    assert (await waiting).has_nodes
+
+
 async def test_one_whose_time_is_over_leaves_the_read_to_others(stage: Stage) -> None:
     stage.gate.clear()
     await stage.end()
@@ -190,7 +221,23 @@ async def test_an_error_reaches_all_and_each_has_his_own(stage: Stage) -> None:
     errors = await asyncio.gather(*waits, return_exceptions=True)
     assert {type(error) for error in errors} == {PermissionDeniedError}
     assert len({id(error) for error in errors}) == 300
+    for number, error in enumerate(errors):
+        assert isinstance(error, PermissionDeniedError)
+        error.add_note(f"of {number}")
+    assert {len(getattr(error, "__notes__", ())) for error in errors} == {1}
     assert stage.reads == {"ListNodeExecutions": 1}
+
+
+async def test_a_read_that_breaks_is_told_to_each_and_ends_no_other_wait(stage: Stage) -> None:
+    refuse(stage.ledger, "ListNodeExecutions", lambda: ZeroDivisionError("a bug"))
+    await stage.end()
+    status = await stage.handle.sync()
+    one, other = await stage.remote.wait_all([status, await stage.handle.sync()], return_exceptions=True)
+    assert isinstance(one, WaitFailedError)
+    assert isinstance(other, WaitFailedError)
+    assert one is not other
+    assert isinstance(one.__cause__, ZeroDivisionError)
+    assert "is a bug: ZeroDivisionError: a bug" in str(one)
 
 
 async def test_errors_that_pass_are_waited_out_once_for_all(stage: Stage) -> None:

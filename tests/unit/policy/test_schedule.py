@@ -24,7 +24,7 @@ from flyte_remote_async.errors import (
     UnimplementedError,
     UnknownError,
 )
-from flyte_remote_async.policy.hub.answers import answered, dropped, read, unread
+from flyte_remote_async.policy.hub.answers import answered, read, unread
 from flyte_remote_async.policy.hub.schedule import GRACE, Schedule
 from flyte_remote_async.policy.hub.values import Ended, Failed, Kind, Moved, Ticket, TimedOut
 from tests.support.hub_world import RUNNING, SERVER_AHEAD, SUCCEEDED, Life, World, id_of
@@ -650,21 +650,7 @@ def test_one_end_with_an_odd_time_does_not_set_the_clock() -> None:
     assert schedule.age(subject, 10.0) == 1010.0
 
 
-# --- looks that are given up ----------------------------------------------------------------------------------------
-
-
-def test_what_is_given_up_is_asked_again() -> None:
-    schedule = Schedule(lambda: 0.5)
-    for number in range(3):
-        schedule.join(Ticket(id_of(f"e{number}"), is_seen=True), 0.0)
-    (ask,) = schedule.take(0.0)
-    dropped(schedule, 1.0, ask)
-    check(schedule)
-    (again,) = schedule.take(1.0)
-    assert set(again.subjects) == set(ask.subjects)
-    # One that is given up late does not touch what was asked since.
-    dropped(schedule, 2.0, ask)
-    assert list(schedule.take(2.0)) == []
+# --- while others are told ----------------------------------------------------------------------------------------
 
 
 def test_others_have_their_turn_while_an_answer_is_gone_through() -> None:
@@ -714,7 +700,7 @@ def test_whatever_happens_whoever_waits_is_looked_at(data: st.DataObject) -> Non
     )
     tickets: list[Ticket] = []
     for _ in range(40):
-        act = dice.choice(["join", "join", "leave", "rest", "wake", "run", "drop"])
+        act = dice.choice(["join", "join", "leave", "rest", "wake", "run"])
         if act == "join":
             deadline = world.now + dice.uniform(0, 20) if dice.random() < 0.3 else None
             looks, interval = dice.random() < 0.4, dice.choice([None, None, 1.0])
@@ -725,8 +711,6 @@ def test_whatever_happens_whoever_waits_is_looked_at(data: st.DataObject) -> Non
             tickets.append(ticket)
         elif act == "run":
             world.run(world.now + dice.uniform(0, 5))
-        elif act == "drop":
-            world.drop()
         elif tickets:
             ticket = dice.choice(tickets)
             if act == "leave":
@@ -757,6 +741,8 @@ def check(schedule: Schedule) -> None:
             assert subject.lane is not None or subject.is_asked or subject.end is not None
         else:
             assert subject.lane is None
+        # Nothing more is asked of what has ended, so no answer comes after the end.
+        assert subject.end is None or not subject.is_asked
     assert schedule.is_idle == (active == 0)
     assert sum(map(len, schedule.lanes._lanes.values())) == planned
 
