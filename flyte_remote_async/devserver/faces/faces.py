@@ -42,6 +42,7 @@ class Faces:
         self._serving: Serving | None = None
         self._transports: weakref.WeakSet[InProcessTransport] = weakref.WeakSet()
         self._is_down = False
+        self._is_closed = False
 
     async def open(self, port: int = 0) -> None:
         """Listen.
@@ -58,6 +59,8 @@ class Faces:
         serving = Serving(self._handlers)
         self.port = await serving.start(self._host, port)
         self._serving = serving
+        if self._is_closed:  # while it was opening
+            await self._stop()
 
     @property
     def is_open_to_others(self) -> bool:
@@ -70,11 +73,15 @@ class Faces:
             return True
 
     async def aclose(self, grace: float | None = None) -> None:
-        """Stop listening. Closing twice is fine.
+        """Stop listening, for good: an outage that goes on meanwhile ends without coming back. Closing twice is fine.
 
         Args:
             grace: Seconds that calls in flight may still take; None ends them at once.
         """
+        self._is_closed = True
+        await self._stop(grace)
+
+    async def _stop(self, grace: float | None = None) -> None:
         serving, self._serving = self._serving, None
         if serving is not None:
             await serving.stop(grace)
@@ -96,14 +103,16 @@ class Faces:
                 transport.disconnect()
             if self._serving is not None:
                 await self._serving.cut()
-            await self.aclose()
+            await self._stop()
             yield
         finally:
             await to_the_end(self._end_outage())
 
     async def _end_outage(self) -> None:
-        await self.aclose()  # it is open where the outage was cancelled before it had begun
+        await self._stop()  # it is open where the outage was cancelled before it had begun
         await self._open_again()
+        if self._is_closed:
+            return
         self._is_down = False
         for transport in self._transports:
             transport.reconnect()
@@ -122,6 +131,8 @@ class Faces:
 
     async def _open_again(self) -> None:
         for left in reversed(range(_TRIES)):
+            if self._is_closed:
+                return
             try:
                 await self.open(self.port)
             except OSError:

@@ -249,6 +249,27 @@ async def test_no_call_is_lost_when_clients_are_told_to_go_away(way: str) -> Non
         assert slow.hits == (2 if way == "grpclib" else 1)
 
 
+@pytest.mark.parametrize("close_while", ["down", "opening"])
+async def test_an_outage_of_a_server_that_is_closed_does_not_come_back(
+    monkeypatch: pytest.MonkeyPatch, close_while: str
+) -> None:
+    dev = await DevServer().start()
+    port, start = int(dev.endpoint.rpartition(":")[2]), Serving.start
+
+    async def start_and_close(serving: Serving, host: str, port: int) -> int:
+        bound = await start(serving, host, port)
+        await dev.aclose()
+        return bound
+
+    async with dev.outage():
+        if close_while == "down":
+            await dev.aclose()
+        else:
+            monkeypatch.setattr(Serving, "start", start_and_close)
+    with pytest.raises(OSError, match=r"refused|attempts failed"):
+        await anyio.connect_tcp("127.0.0.1", port)
+
+
 async def test_a_cancelled_outage_ends() -> None:
     async with DevServer() as dev, transport_to(dev, "in process") as transport:
         with anyio.move_on_after(0.01):
