@@ -57,6 +57,7 @@ class Copilot:
         folders = {config.input_path or _INPUTS: self._inputs, config.output_path or _OUTPUTS: self._outputs}
         # The root is part of every path, and is not replaced.
         self._folders = {path.rstrip("/"): str(own) for path, own in folders.items() if path.rstrip("/")}
+        self._made = [self._inputs, self._outputs]
         self._files: dict[Path, bytes] = {}
 
     def moved(self, text: str) -> str:
@@ -103,7 +104,10 @@ class Copilot:
     ) -> tuple[dict[str, Any], literals_pb2.LiteralMap]:
         values, brought = {}, literals_pb2.LiteralMap()
         for name in sorted(given.literals):
-            values[name], literal = await self._literal(given.literals[name], _inside(folder, name))
+            try:
+                values[name], literal = await self._literal(given.literals[name], _inside(folder, name))
+            except _CopilotError as error:
+                raise _CopilotError(f"variable [{name}] download/store failed: {error}") from error
             brought.literals[name].CopyFrom(literal)
         return values, brought
 
@@ -113,10 +117,12 @@ class Copilot:
                 value, scalar = await self._scalar(literal.scalar, path)
                 return value, literals_pb2.Literal(scalar=scalar)
             case "collection":
+                self._made.append(path)
                 pairs = [await self._literal(one, path / str(i)) for i, one in enumerate(literal.collection.literals)]
                 brought = literals_pb2.LiteralCollection(literals=[one for _, one in pairs])
                 return [value for value, _ in pairs], literals_pb2.Literal(collection=brought)
             case "map":
+                self._made.append(path)
                 values, inside = await self._map(literal.map, path)
                 return values, literals_pb2.Literal(map=inside)
             case kind:
@@ -172,8 +178,8 @@ class Copilot:
         return data
 
     def _write(self) -> None:
-        self._inputs.mkdir(parents=True)
-        self._outputs.mkdir()
+        for folder in self._made:
+            folder.mkdir(parents=True, exist_ok=True)
         for path, data in self._files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)

@@ -184,7 +184,10 @@ async def test_what_is_no_output_is_said(
 @pytest.mark.parametrize(
     ("literal", "words"),
     [
-        ({"scalar": {"blob": {"uri": f"{BUCKET}not/there"}}}, "does not exist: not/there"),
+        (
+            {"scalar": {"blob": {"uri": f"{BUCKET}not/there"}}},
+            "variable [x] download/store failed: incorrect blob reference",
+        ),
         ({"scalar": {"blob": {"uri": "gs://other/x"}}}, "gs://other/x is not in the bucket"),
         ({"scalar": {"structured_dataset": {}}}, "unsupported scalar type [structured_dataset]"),
         ({}, "unsupported literal type [None]"),
@@ -212,6 +215,14 @@ async def test_a_name_that_is_a_path_stays_in_the_folder(runner: ContainerRunner
     asked = piloted("print(os.path.exists(sys.argv[1] + '/m/etc/own'))", {"m": {"map": {"literals": inside}}})
     assert (await runner.run(asked)).error is None
     assert await text_of(data) == "True\n"
+
+
+async def test_an_empty_list_is_an_empty_folder(runner: ContainerRunner, data: DataPlane) -> None:
+    asked = piloted("print(os.listdir(sys.argv[1] + '/l'), os.listdir(sys.argv[1] + '/m'))")
+    asked.inputs.literals["l"].collection.SetInParent()
+    asked.inputs.literals["m"].map.SetInParent()
+    assert (await runner.run(asked)).error is None
+    assert await text_of(data) == "[] []\n"
 
 
 async def test_what_stands_for_a_folder_is_no_file(runner: ContainerRunner, data: DataPlane) -> None:
