@@ -199,11 +199,13 @@ class Ending:
 
     async def _read(self) -> FlyteWorkflowExecution:
         pause, failures = _PAUSES.first(), 0
-        while True:
+        while not self._is_over_for_all():
             try:
                 look = Look(self.session, self.remote, WANTED)
                 return await look.at(self.before, self.ended.to_flyte_idl(), is_cut=self.ended.error_truncated)
             except RPCError as error:
+                if self._is_over_for_all():  # a look that fails as it is cancelled tells the failure alone
+                    break
                 failures += not isinstance(error, _AWAY)
                 if failures >= _FAILED_LOOKS:
                     self._say_what_is_known(error)
@@ -214,6 +216,10 @@ class Ending:
             with anyio.move_on_after(self.interval or pause.length(random.random)):
                 await self.session.closing.wait()
             pause = pause.next(moved=False)
+        raise asyncio.CancelledError
+
+    def _is_over_for_all(self) -> bool:
+        return self._is_given_up
 
     def _say_what_is_known(self, error: RPCError) -> None:
         verb = "has ended as" if self.ended.is_done else "is"
