@@ -10,6 +10,7 @@ import yaml
 from flyteidl.core import literals_pb2, tasks_pb2, types_pb2
 
 from tests.support.containers import python
+from tests.support.literal_fields import literal_from
 
 if TYPE_CHECKING:
     from flyte_remote_async.devserver.dataplane import DataPlane
@@ -28,7 +29,7 @@ def piloted(code: str, inputs: dict[str, Any] | None = None, **outputs: types_pb
     """Return an attempt of a raw container: Python code that gets its two folders as arguments."""
     given = literals_pb2.LiteralMap()
     for name, value in (inputs or {}).items():
-        given.literals[name].CopyFrom(literals_pb2.Literal(**value))
+        given.literals[name].CopyFrom(literal_from(value))
     asked = python("import os, pathlib, sys\n" + code, "/in", "--out=/var/outputs/", inputs=given)
     config = asked.task.container.data_config
     config.enabled, config.input_path, config.output_path = True, "/in/", "/var/outputs"

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flyte_remote_async.devserver.runners.copilot_values import json_value, literal_of, primitive_text, summary
+from tests.support.literal_fields import scalar_from
 
 
 def primitive(**value: object) -> literals_pb2.Primitive:
@@ -53,7 +54,7 @@ def test_a_primitive_is_written_as_go_does(value: dict[str, object], text: str) 
     ],
 )
 def test_the_summary_has_plain_values(scalar: dict[str, object], value: object) -> None:
-    told = json_value(literals_pb2.Scalar(**scalar))  # type: ignore[arg-type]
+    told = json_value(scalar_from(scalar))
     assert json.loads(summary({"x": told})) == {"x": value}
 
 
@@ -91,7 +92,7 @@ def test_what_is_written_is_read_again(integer: int, number: float, flag: bool) 
     ],
 )
 def test_an_output_is_read(simple: types_pb2.SimpleType, text: str, scalar: dict[str, object]) -> None:
-    assert literal_of(simple, text.encode()).scalar == literals_pb2.Scalar(**scalar)  # type: ignore[arg-type]
+    assert literal_of(simple, text.encode()).scalar == scalar_from(scalar)
 
 
 @pytest.mark.parametrize(
