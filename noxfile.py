@@ -122,7 +122,7 @@ def bench_scale(session: nox.Session) -> None:
 
 def _flytekit(session: nox.Session, *packages: str) -> str:
     """Return the interpreter of an environment of its own that has flytekit."""
-    folder = Path(session.create_tmp()) / "flytekit"
+    folder = Path(session.create_tmp()).resolve() / "flytekit"  # tests run it from other folders
     session.run("python", "-m", "venv", str(folder))
     python = str(folder / "bin" / "python")
     session.run(python, "-m", "pip", "install", "-q", "flytekit==1.16.31", *packages, external=True)

@@ -55,34 +55,23 @@ def parser() -> argparse.ArgumentParser:
         prog="flyte-remote", description="An async client of the Flyte 1.x control plane.", allow_abbrev=False
     )
     commands = command.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    demo = commands.add_parser(
-        "demo",
-        help="launch a workflow, watch it run, read its outputs",
-        description=_DEMO,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    _add_demo(demo)
-    dev = commands.add_parser(
-        "dev",
-        help="run a Flyte control plane on this machine",
-        description=_DEV,
-        epilog=_DEV_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    _add_dev(dev)
-    export = commands.add_parser(
-        "export",
-        help="read what a Flyte knows into a file that the devserver loads",
-        description=_EXPORT,
-        epilog=_EXPORT_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    _add_export(export)
+    _add_demo(_add(commands, "demo", "launch a workflow, watch it run, read its outputs", _DEMO, _EXAMPLES))
+    _add_dev(_add(commands, "dev", "run a Flyte control plane on this machine", _DEV, _DEV_EXAMPLES))
+    what = "read what a Flyte knows into a file that the devserver loads"
+    _add_export(_add(commands, "export", what, _EXPORT, _EXPORT_EXAMPLES))
     return command
+
+
+def _add(commands: Any, name: str, summary: str, description: str, examples: str) -> argparse.ArgumentParser:
+    added: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=description,
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    return added
 
 
 def _add_demo(demo: argparse.ArgumentParser) -> None:
