@@ -204,7 +204,7 @@ class Ending:
                 look = Look(self.session, self.remote, WANTED)
                 return await look.at(self.before, self.ended.to_flyte_idl(), is_cut=self.ended.error_truncated)
             except RPCError as error:
-                if self._is_over_for_all():  # a look that fails as it is cancelled tells the failure alone
+                if self._is_over_for_all():
                     break
                 failures += not isinstance(error, _AWAY)
                 if failures >= _FAILED_LOOKS:
@@ -219,6 +219,7 @@ class Ending:
         raise asyncio.CancelledError
 
     def _is_over_for_all(self) -> bool:
+        # A cancellation that comes along with a failure, or with the end of a pause, can be lost on its way here.
         return self._is_given_up
 
     def _say_what_is_known(self, error: RPCError) -> None:

@@ -29,7 +29,7 @@ from tests.support.films import Film, refuse
 from tests.support.remotes import Ledger, remote_over
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from flyte_remote_async import FlyteRemote
 
@@ -96,6 +96,12 @@ async def open_stage() -> AsyncIterator[Stage]:
         remote = remote_over(lambda: InProcessTransport(handlers), ledger, max_attempts=1, max_polls_per_second=1000)
         async with remote:
             yield Stage(film, remote, ledger, gate)
+
+
+def after(turns: int, do: Callable[[], object]) -> None:
+    """Do something when the loop has turned so many times."""
+    loop = asyncio.get_running_loop()
+    loop.call_soon(*(after, turns - 1, do) if turns else (do,))
 
 
 async def test_many_who_wait_for_one_read_its_nodes_once(stage: Stage) -> None:
@@ -181,6 +187,22 @@ async def test_waits_for_many_that_are_cancelled_leave_no_task(stage: Stage, kin
                 await stage.remote.wait_all([status] * 5)
     assert stage.reads["ListNodeExecutions"] == 1
     assert asyncio.all_tasks() == before
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_wait_that_is_cancelled_as_its_look_fails_ends(stage: Stage, turns: int) -> None:
+    await stage.end()
+    status = await stage.handle.sync()
+    wait = asyncio.create_task(status.wait(poll_interval=0.001))
+
+    def failing() -> UnavailableError:
+        after(turns, wait.cancel)
+        return UnavailableError("away")
+
+    refuse(stage.ledger, "ListNodeExecutions", failing)
+    await asyncio.wait([wait], timeout=30)
+    assert wait.cancelled()
+    assert not [task for task in asyncio.all_tasks() if "nodes of an end" in task.get_name()]
 
 
 async def test_another_loop_does_not_share_a_read(stage: Stage) -> None:
