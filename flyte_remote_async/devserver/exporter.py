@@ -12,12 +12,12 @@ import attrs
 from flyteidl.admin import common_pb2, execution_pb2, node_execution_pb2, task_execution_pb2
 from flyteidl.core import identifier_pb2
 
+from flyte_remote_async.concurrency import task_group
 from flyte_remote_async.devserver.compiler.references import requirements
 from flyte_remote_async.devserver.store.lines import KINDS
 from flyte_remote_async.errors import NotFoundError
 from flyte_remote_async.models.identifiers import NodeExecutionIdentifier, ResourceType, WorkflowExecutionIdentifier
 from flyte_remote_async.operations.reading import PAGE, pages
-from flyte_remote_async.operations.tasks import task_group
 from flyte_remote_async.transport import methods
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 import attrs
 from flyteidl.admin import project_pb2
 
+from flyte_remote_async.concurrency import to_the_end
 from flyte_remote_async.devserver.assembly import Services
 from flyte_remote_async.devserver.dataplane import DataPlane
 from flyte_remote_async.devserver.engine import Engine
@@ -17,7 +18,6 @@ from flyte_remote_async.devserver.faces.faces import Faces
 from flyte_remote_async.devserver.runners.echo import EchoRunner
 from flyte_remote_async.devserver.runners.functions import FunctionRunner
 from flyte_remote_async.devserver.store import Store
-from flyte_remote_async.operations.tasks import to_the_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, Ty
 import anyio
 import anyio.to_thread
 
+from flyte_remote_async.concurrency import in_thread
 from flyte_remote_async.errors import DecodeError, MissingExtraError
 from flyte_remote_async.literals import parts
 
@@ -121,8 +122,7 @@ async def batches_of(objects: Objects, table: Stored, size: int) -> AsyncGenerat
                 while (batch := await beside(_next, batches, table)) is not None:
                     yield batch
             finally:
-                with anyio.CancelScope(shield=True):
-                    await beside(batches.close)
+                await in_thread(batches.close)
 
 
 def _check(file_format: str, kind: Kind) -> None:

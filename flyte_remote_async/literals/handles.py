@@ -154,24 +154,24 @@ class _Blob(Handle):
         target: str | os.PathLike[str] | None,
     ) -> Path:
         """Bring the data to where ``choose`` says; a temporary folder that was made for it goes when it fails."""
-        import shutil
-
-        import anyio
-        import anyio.to_thread
+        from flyte_remote_async.concurrency import in_thread
 
         given = None if target is None else os.fspath(target)
-        # Shielded, so that a folder that was made is never lost on the way here.
-        with anyio.CancelScope(shield=True):
-            path, made = await anyio.to_thread.run_sync(choose, self.uri, given)
+        path, made = await in_thread(choose, self.uri, given, undo=_remove_made)
         try:
             await bring(self.uri, path)
         except BaseException:
-            if made:
-                with anyio.CancelScope(shield=True):
-                    await anyio.to_thread.run_sync(shutil.rmtree, made, True)  # noqa: FBT003 - errors are ignored
+            await in_thread(_remove_made, (path, made))
             raise
         self._local = path
         return path
+
+
+def _remove_made(place: tuple[Path, str]) -> None:
+    import shutil
+
+    if place[1]:
+        shutil.rmtree(place[1], ignore_errors=True)
 
 
 _FORMATS: dict[tuple[type, str], Any] = {}

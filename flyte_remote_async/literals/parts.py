@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 import anyio.to_thread
 
+from flyte_remote_async.concurrency import in_thread
 from flyte_remote_async.errors import ObjectNotFoundError, StorageError
 
 if TYPE_CHECKING:
@@ -27,14 +28,15 @@ _SINGLE: Final = {"csv": ".csv"}
 @asynccontextmanager
 async def temporary() -> AsyncIterator[Path]:
     """Make a temporary folder, which is removed at the end of the block."""
-    # Shielded, so that a folder that was made is never lost on the way here.
-    with anyio.CancelScope(shield=True):
-        folder = await anyio.to_thread.run_sync(tempfile.mkdtemp, "", "flyte-")
+    folder = await in_thread(tempfile.mkdtemp, "", "flyte-", undo=_remove)
     try:
         yield Path(folder)
     finally:
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(shutil.rmtree, folder, True)  # noqa: FBT003 - errors are ignored
+        await in_thread(_remove, folder)
+
+
+def _remove(folder: str) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 async def list_parts(objects: Objects, uri: str, file_format: str) -> list[str] | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from flyteidl.admin import execution_pb2, node_execution_pb2, task_execution_pb2
 
+from flyte_remote_async.concurrency import task_group
 from flyte_remote_async.errors import (
     MalformedMessageError,
     MissingExtraError,
@@ -31,7 +32,6 @@ from flyte_remote_async.models.identifiers import (
 )
 from flyte_remote_async.models.phases import NodePhase, TaskPhase, WorkflowPhase
 from flyte_remote_async.operations.replies import LiteralBytes, read_data
-from flyte_remote_async.operations.tasks import task_group
 from flyte_remote_async.policy.node_kinds import END_NODE, START_NODE
 from flyte_remote_async.storage import signed_urls
 from flyte_remote_async.transport.methods import (

@@ -9,10 +9,10 @@ import anyio.to_thread
 import attrs
 from flyteidl.core import literals_pb2
 
+from flyte_remote_async.concurrency import task_group
 from flyte_remote_async.errors import EncodeError, InvalidInputsError
 from flyte_remote_async.literals.convert import encode
 from flyte_remote_async.literals.gathering import Gathered
-from flyte_remote_async.operations.tasks import task_group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

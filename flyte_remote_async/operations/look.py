@@ -15,6 +15,7 @@ import anyio
 import anyio.lowlevel
 import attrs
 
+from flyte_remote_async.concurrency import task_group
 from flyte_remote_async.errors import InvalidArgumentError, UnimplementedError, UnknownError
 from flyte_remote_async.executions.below import evidence_of
 from flyte_remote_async.executions.tree import has_more_than
@@ -29,7 +30,6 @@ from flyte_remote_async.operations.drafts import Context, ExecutionDraft, NodeDr
 from flyte_remote_async.operations.lag import goes_back, says_nothing_new, without_lag
 from flyte_remote_async.operations.reads import Reads
 from flyte_remote_async.operations.session import READS_AT_ONCE
-from flyte_remote_async.operations.tasks import task_group
 from flyte_remote_async.policy.sync_plan import changed_since, may_wait, needs_of
 
 if TYPE_CHECKING:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
@@ -12,6 +14,7 @@ import attrs
 
 from flyte_remote_async.errors import IntegrityError, ObjectNotFoundError, StorageError
 from flyte_remote_async.storage.origins import Body, Entry, InterruptedTransfer
+from flyte_remote_async.storage.patience import patiently
 from flyte_remote_async.storage.pieces import PIECE_BYTES, Pieces
 from flyte_remote_async.storage.web import digest_of
 
@@ -51,17 +54,7 @@ class BucketStore:
     async def entries(self, address: Address) -> Sequence[Entry]:
         """Return the objects under an address, sorted by name."""
         store = await self._store(address)
-        import obstore
-
-        found: list[Entry] = []
-        with _translated(address):
-            stream = obstore.list(store, address.key or None, chunk_size=1000)
-            async for page in stream:
-                found += [_entry(address.key, one) for one in page]
-        if not found and address.key:
-            # A prefix matches what is under it; the object of that very name is asked for by itself.
-            with _translated(address):
-                found.append(_entry(address.key, await obstore.head_async(store, address.key)))
+        found = await patiently(partial(_listed, store, address), "it cannot be listed", address.uri)
         # The mark that some tools leave to make a folder visible is no file of it.
         marks = {entry for entry in found if not entry.name and not entry.size} if len(found) > 1 else set()
         return sorted((one for one in found if one not in marks), key=lambda entry: entry.name)
@@ -82,6 +75,33 @@ class BucketStore:
             _USED.add(os.getpid())
             self._opened[key] = await anyio.to_thread.run_sync(open_bucket, address, self.config, self.patient)
         return self._opened[key]
+
+
+async def _listed(store: Any, address: Address) -> list[Entry]:
+    import obstore
+
+    found: list[Entry] = []
+    with _translated(address):
+        stream = obstore.list(store, address.key or None, chunk_size=1000)
+        while page := await _next_page(stream):
+            found += [_entry(address.key, one) for one in page]
+        if not found and address.key:
+            # A prefix matches what is under it; the object of that very name is asked for by itself.
+            found.append(_entry(address.key, await obstore.head_async(store, address.key)))
+    return found
+
+
+async def _next_page(stream: Any) -> Any:
+    """Return a page of a list; None after the last."""
+    # A page that was asked for is let come, also when nobody wants it any more: a list that goes while it talks lets
+    # go of its connection outside of the library's threads, which breaks all further calls to that store.
+    page: asyncio.Future[Any] = stream.__anext__()
+    page.add_done_callback(lambda page: page.cancelled() or page.exception())
+    await asyncio.wait([page])
+    try:
+        return page.result()
+    except StopAsyncIteration:
+        return None
 
 
 def _entry(folder: str, meta: Any) -> Entry:

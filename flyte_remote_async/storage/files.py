@@ -11,11 +11,10 @@ import os
 import secrets
 import shutil
 from contextlib import asynccontextmanager
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-import anyio
-import anyio.to_thread
-
+from flyte_remote_async.concurrency import in_thread
 from flyte_remote_async.errors import StorageError, UnsafePathError
 
 if TYPE_CHECKING:
@@ -42,14 +41,11 @@ async def replacing(target: Path, shown: str) -> AsyncIterator[BinaryIO]:
     part = target.parent / f"{_PREFIX}{secrets.token_hex(8)}.part"
     try:
         with _told(target, shown):
-            # Shielded, so that a file that was opened is never lost on the way here.
-            with anyio.CancelScope(shield=True):
-                opened.append(await anyio.to_thread.run_sync(_create, part))
+            opened.append(await in_thread(_create, part, undo=methodcaller("close")))
             yield opened[0]
-            await anyio.to_thread.run_sync(_finish, opened[0], part, target)
+            await in_thread(_finish, opened[0], part, target)
     except BaseException:
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(_remove, opened, part)
+        await in_thread(_remove, opened, part)
         raise
 
 
@@ -111,14 +107,13 @@ async def staging(target: Path, names: Iterable[str], shown: str) -> AsyncIterat
     """
     names = list(names)
     with _told(target, shown):
-        folder = await anyio.to_thread.run_sync(_stage, target, names, shown)
+        folder = await in_thread(_stage, target, names, shown, undo=_clear)
     try:
         yield folder
         with _told(target, shown):
-            await anyio.to_thread.run_sync(_publish, folder, target, names)
+            await in_thread(_publish, folder, target, names)
     finally:
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(_clear, folder)
+        await in_thread(_clear, folder)
 
 
 def _stage(target: Path, names: list[str], shown: str) -> Path:

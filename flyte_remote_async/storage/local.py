@@ -15,6 +15,7 @@ import anyio
 import anyio.to_thread
 import attrs
 
+from flyte_remote_async.concurrency import in_thread
 from flyte_remote_async.errors import ObjectNotFoundError, StorageError
 from flyte_remote_async.storage.origins import CHUNK_BYTES, Body, Entry
 
@@ -51,13 +52,11 @@ class LocalFile:
     async def get(self, offset: int, tag: str | None) -> Body:
         """Open the file; see :class:`flyte_remote_async.storage.origins.Origin`."""
         del tag
-        # Shielded, so that a file that was opened is never lost on the way here.
-        with anyio.CancelScope(shield=True):
-            file, size = await anyio.to_thread.run_sync(_open, self.address, offset)
+        file, size = await in_thread(_open, self.address, offset, undo=lambda opened: opened[0].close())
 
         async def read() -> bytes:
             try:
-                return await anyio.to_thread.run_sync(file.read, CHUNK_BYTES)
+                return await in_thread(file.read, CHUNK_BYTES)
             except OSError as error:
                 reason = f"it cannot be read: {error.strerror}"
                 raise StorageError(reason, uri=self.address.uri) from error

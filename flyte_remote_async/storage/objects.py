@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 import anyio
 import anyio.to_thread
 
+from flyte_remote_async.concurrency import in_thread
 from flyte_remote_async.config.values import StorageConfig
 from flyte_remote_async.errors import ObjectNotFoundError, StorageError
 from flyte_remote_async.storage.addresses import parse
@@ -141,7 +142,7 @@ class StoredObjects:
             verifier = Verifier(incoming, address.shown)
             async with replacing(target, address.shown) as file:
                 while data := await incoming.chunk():
-                    await anyio.to_thread.run_sync(_write, file.write, verifier.update, data)
+                    await in_thread(_write, file.write, verifier.update, data)
                 verifier.check()
 
     @asynccontextmanager

@@ -8,7 +8,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import random
+from contextlib import aclosing
+from operator import methodcaller
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
@@ -16,20 +17,19 @@ import anyio
 import anyio.to_thread
 import attrs
 
+from flyte_remote_async.concurrency import in_thread
 from flyte_remote_async.errors import IntegrityError, StorageError
-from flyte_remote_async.policy.backoff import Backoff
 from flyte_remote_async.storage.origins import CHUNK_BYTES, InterruptedTransfer
+from flyte_remote_async.storage.patience import patiently
 from flyte_remote_async.storage.web import request_for, translate
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
     import httpx
 
 __all__ = ["Locate", "Location", "Source", "UploadStore", "folder_of"]
 
-_MOST_TRIES: Final = 4
-_BACKOFF: Final = Backoff(initial=0.1, factor=3.0, longest=5.0, jitter=0.5)
 _DONE: Final = frozenset({200, 201})
 _BUSY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _FORBIDDEN: Final = 403
@@ -135,27 +135,21 @@ class UploadStore:
             StorageError: It cannot be stored.
             FlyteRemoteError: The control plane names no location.
         """
-        pause, tried = _BACKOFF.first(), 0
-        while True:
-            tried += 1
+
+        async def attempt() -> str:
             location = await self.locate(filename=name, filename_root=root, content_md5=source.md5)
-            try:
-                await self._send(source, location)
-            except InterruptedTransfer as error:
-                if tried == _MOST_TRIES:
-                    reason = f"it cannot be stored: {error} (tried {tried} times)"
-                    raise StorageError(reason, uri=source.shown) from None
-            else:
-                return location.native_url
-            await anyio.sleep(pause.length(random.random))
-            pause = pause.next(moved=False)
+            await self._send(source, location)
+            return location.native_url
+
+        return await patiently(attempt, "it cannot be stored", source.shown)
 
     async def _send(self, source: Source, location: Location) -> None:
         client = await self.client()
         headers = _headers(source, location)
         try:
-            request = request_for(client, "PUT", location.signed_url, content=_chunks(source), headers=headers)
-            response = await client.send(request)
+            async with aclosing(_chunks(source)) as chunks:
+                request = request_for(client, "PUT", location.signed_url, content=chunks, headers=headers)
+                response = await client.send(request)
         except StorageError:
             raise
         except Exception as error:
@@ -182,7 +176,7 @@ def _headers(source: Source, location: Location) -> dict[str, str]:
     return headers
 
 
-async def _chunks(source: Source) -> AsyncIterator[bytes]:
+async def _chunks(source: Source) -> AsyncGenerator[bytes, None]:
     """Yield the chunks of a source, which has to be what was measured."""
     data = source.data
     if isinstance(data, bytes):
@@ -190,17 +184,19 @@ async def _chunks(source: Source) -> AsyncIterator[bytes]:
             yield data[start : start + CHUNK_BYTES]
         return
     digest, left = hashlib.md5(usedforsecurity=False), source.size
-    # Shielded, so that a file that was opened is never lost on the way here.
-    with anyio.CancelScope(shield=True):
-        file = await anyio.to_thread.run_sync(data.open, "rb")
+    file = await in_thread(_open, data, undo=methodcaller("close"))
     with file:
         while left:
-            chunk = await anyio.to_thread.run_sync(_take, file, min(CHUNK_BYTES, left), digest.update)
+            chunk = await in_thread(_take, file, min(CHUNK_BYTES, left), digest.update)
             left -= len(chunk)
             # The last chunk is held back until the whole is known to be what was measured.
             if not chunk or (not left and digest.digest() != source.md5):
                 raise IntegrityError("the file was changed while it was uploaded", uri=str(data))
             yield chunk
+
+
+def _open(path: Path) -> BinaryIO:
+    return path.open("rb")
 
 
 def _take(file: BinaryIO, size: int, update: Callable[[bytes], None]) -> bytes:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
+from flyte_remote_async.concurrency import to_the_end
 from flyte_remote_async.devserver.faces.inprocess import InProcessTransport
-from flyte_remote_async.operations.tasks import to_the_end
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

@@ -13,11 +13,11 @@ import attrs
 import grpc
 import grpc.aio
 
+from flyte_remote_async.concurrency import to_the_end
 from flyte_remote_async.devserver.faces.connections import cut_connections
 from flyte_remote_async.devserver.faces.dispatch import MAX_REQUEST_BYTES, refusal_of_size
 from flyte_remote_async.devserver.faults import ConnectionCutError
 from flyte_remote_async.errors import RPCError
-from flyte_remote_async.operations.tasks import to_the_end
 from flyte_remote_async.transport.base import Reply
 from flyte_remote_async.transport.methods import METHODS
 

@@ -6,10 +6,12 @@ import contextlib
 import datetime as dt
 import errno
 from functools import partial
+from operator import methodcaller
 from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar
 
 import anyio.to_thread
 
+from flyte_remote_async.concurrency import in_thread
 from flyte_remote_async.devserver.naming import BUCKET
 from flyte_remote_async.devserver.objects.base import ObjectInfo
 from flyte_remote_async.devserver.objects.memory import BytesBlob, MemoryBlobs
@@ -66,7 +68,7 @@ class Objects:
         from flyte_remote_async.devserver.objects.folder import FolderBlobs
 
         try:
-            return cls(await anyio.to_thread.run_sync(FolderBlobs, folder), elsewhere)
+            return cls(await in_thread(FolderBlobs, folder, undo=methodcaller("close")), elsewhere)
         except OSError as error:
             raise StorageError(f"objects cannot be kept in {folder}: {error}") from error
 
@@ -85,9 +87,7 @@ class Objects:
         Raises:
             StorageError: The disk is full or refuses it.
         """
-        with anyio.CancelScope(shield=True):  # a draft that nobody gets would stay open
-            draft = await self.run(self._blobs.draft)
-        return Upload(draft, self)
+        return Upload(await self.run(self._blobs.draft, undo=methodcaller("discard")), self)
 
     @contextlib.asynccontextmanager
     async def upload(self) -> AsyncIterator[Upload]:
@@ -124,9 +124,7 @@ class Objects:
     @contextlib.asynccontextmanager
     async def open(self, key: str) -> AsyncIterator[OpenObject | None]:
         """Open an object for reading, until the end of the block; None where there is none."""
-        blob: Blob | None
-        with anyio.CancelScope(shield=True):  # a file that nobody gets would stay open
-            blob = await self.run(self._blobs.open, key)
+        blob: Blob | None = await self.run(self._blobs.open, key, undo=_close)
         if blob is None:
             blob = await self._written(key)
         if blob is None:
@@ -135,8 +133,7 @@ class Objects:
         try:
             yield OpenObject(blob, self)
         finally:
-            with anyio.CancelScope(shield=True):
-                await self.run(blob.close)
+            await self.run(blob.close)
 
     async def get(self, key: str) -> bytes | None:
         """Return the bytes of an object, or None."""
@@ -186,8 +183,10 @@ class Objects:
             await self.put(key, data)
         return len(found)
 
-    async def run(self, work: Callable[..., T], *args: object) -> T:
+    async def run(self, work: Callable[..., T], *args: object, undo: Callable[[T], object] | None = None) -> T:
         """Do something with the bucket's objects: in place in memory, in a thread where there is a disk.
+
+        What was begun is done whole. A cancelled caller waits for it; ``undo`` takes back what it gave.
 
         Raises:
             StorageError: The disk is full or refuses it.
@@ -195,7 +194,7 @@ class Objects:
         if not self._blobs.blocking:
             return work(*args)
         try:
-            return await anyio.to_thread.run_sync(partial(work, *args))
+            return await in_thread(partial(work, *args), undo=undo)
         except OSError as error:
             if error.errno in _FULL:
                 raise StorageError(f"the disk with the devserver's objects is full: {error}") from error
@@ -209,6 +208,11 @@ class Objects:
 
         etag = hashlib.md5(data, usedforsecurity=False).hexdigest()
         return BytesBlob(ObjectInfo(key, len(data), etag, dt.datetime.now(dt.UTC)), data)
+
+
+def _close(blob: Blob | None) -> None:
+    if blob is not None:
+        blob.close()
 
 
 def _uri(key: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import anyio
 import attrs
 
 from flyte_remote_async.devserver.objects.base import PIECE
@@ -62,9 +61,8 @@ class Upload:
         return await self.objects.run(self.draft.commit, key)
 
     async def discard(self) -> None:
-        """Forget it, unless it was committed. A cancelled caller waits for it too."""
-        with anyio.CancelScope(shield=True):
-            await self.objects.run(self.draft.discard)
+        """Forget it, unless it was committed."""
+        await self.objects.run(self.draft.discard)
 
 
 class OpenObject:

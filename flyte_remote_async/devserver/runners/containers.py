@@ -17,6 +17,7 @@ import attrs
 from flyteidl.core import execution_pb2
 from google.protobuf.json_format import MessageToDict
 
+from flyte_remote_async.concurrency import in_thread
 from flyte_remote_async.devserver.objects import REGION, key_of
 from flyte_remote_async.devserver.runners.folders import TaskFolders, remove_folder
 from flyte_remote_async.devserver.runners.outcome import user_failure
@@ -108,7 +109,7 @@ class ContainerRunner:
         await anyio.to_thread.run_sync(self._folders.close)
 
     async def _run(self, call: TaskCall, listen: Callable[[bytes], None], text: Callable[[], str]) -> Outcome:
-        folder = await anyio.to_thread.run_sync(self._folders.make)
+        folder = await in_thread(self._folders.make, undo=_remove)
         copilot = self._copilot(call, f"{folder}{_DATA}")
         objects = self._data.objects
         try:
@@ -124,8 +125,7 @@ class ContainerRunner:
             listen(f"{error}\n".encode())
             return exited(call.generated_name, _NOT_STARTED, text(), reason="StartError")
         finally:
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(_remove, folder)
+            await in_thread(_remove, folder)
         return await with_deck(objects, call, await left_behind(objects, call))
 
     async def _run_in(

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
 
-import anyio.to_thread
-
+from flyte_remote_async.concurrency import in_thread
 from flyte_remote_async.devserver.store.checks import check_header, check_tables
 from flyte_remote_async.devserver.store.schema import create_statements
 from flyte_remote_async.devserver.store.worker import Worker
@@ -53,7 +52,7 @@ class Database:
         Raises:
             ConfigError: The file cannot be opened, is no database, or has other tables. It is left as it was.
         """
-        return cls(await anyio.to_thread.run_sync(_connect, path or ":memory:"))
+        return cls(await in_thread(_connect, path or ":memory:", undo=sqlite3.Connection.close))
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do a piece of work in a transaction of its own and return what it returns.

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 import anyio.lowlevel
 
+from flyte_remote_async.concurrency import task_group
 from flyte_remote_async.errors import (
     ClientStateError,
     ClosedError,
@@ -25,7 +26,6 @@ from flyte_remote_async.errors import (
     WaitFailedError,
 )
 from flyte_remote_async.operations.hub.asks import ask_list, ask_one
-from flyte_remote_async.operations.tasks import task_group
 from flyte_remote_async.policy.filters import can_be_value
 from flyte_remote_async.policy.hub.answers import answered, expired, failed, read, unread
 from flyte_remote_async.policy.hub.schedule import Schedule

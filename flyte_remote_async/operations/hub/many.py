@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anyio.lowlevel
 
+from flyte_remote_async.concurrency import to_the_end
 from flyte_remote_async.errors import FlyteRemoteError
 from flyte_remote_async.operations.hub.finish import ticket_for
-from flyte_remote_async.operations.tasks import to_the_end
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Sequence

@@ -17,6 +17,8 @@ from hypothesis import given
 from flyte_remote_async.devserver.objects import Objects, ObjectTooLargeError, key_of
 from flyte_remote_async.devserver.objects.folder import FolderBlobs
 from flyte_remote_async.errors import IntegrityError, MalformedMessageError, StorageError, UnsafePathError
+from tests.support.cancelling import cancel_at_every_step
+from tests.support.open_files import open_below
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -54,6 +56,24 @@ async def test_what_is_put_is_there_until_it_is_deleted(objects: Objects) -> Non
     assert await objects.delete("a/b")
     assert not await objects.delete("a/b")
     assert await objects.get("a/b") is None
+
+
+async def test_whoever_is_cancelled_leaves_nothing_open(tmp_path: Path) -> None:
+    folder = tmp_path / "objects"
+
+    async def work() -> None:
+        bucket = await Objects.at(folder)
+        try:
+            await bucket.put("x", pieces(b"1", b"2"))
+            assert await bucket.get("x") == b"12"
+        finally:
+            await bucket.aclose()
+
+    def nothing() -> None:
+        assert open_below(folder) == []
+        assert [path.name for path in folder.glob(".*")] == []
+
+    assert await cancel_at_every_step(work, nothing, stretch=4) > 10
 
 
 async def test_a_list_is_in_the_order_of_the_bytes_of_its_keys(objects: Objects) -> None:

@@ -20,7 +20,7 @@ from flyte_remote_async.errors import (
 )
 from flyte_remote_async.literals import FlyteDirectory, FlyteFile, StructuredDataset
 from flyte_remote_async.policy.backoff import Backoff
-from flyte_remote_async.storage import uploads
+from flyte_remote_async.storage import patience
 from tests.support.data_proxy import CANARY, backend
 from tests.support.films import Film
 from tests.support.object_server import Answer
@@ -44,7 +44,7 @@ FILES = types_pb2.LiteralType(collection_type=FILE)
 
 @pytest.fixture
 async def stage(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Backend]:
-    monkeypatch.setattr(uploads, "_BACKOFF", Backoff(initial=0.001, factor=1.0, longest=0.001))
+    monkeypatch.setattr(patience, "_BACKOFF", Backoff(initial=0.001, factor=1.0, longest=0.001))
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name, raising=False)
     async with backend() as made:

@@ -26,7 +26,7 @@ from flyte_remote_async.errors import (
     UnimplementedError,
 )
 from flyte_remote_async.policy.backoff import Backoff
-from flyte_remote_async.storage import incoming
+from flyte_remote_async.storage import incoming, patience
 from flyte_remote_async.storage.addresses import parse
 from flyte_remote_async.storage.objects import StoredObjects
 from flyte_remote_async.storage.opening import has_credentials, open_bucket
@@ -53,7 +53,8 @@ async def server() -> AsyncIterator[ObjectServer]:
 
 @pytest.fixture(autouse=True)
 def surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(incoming, "_BACKOFF", Backoff(initial=0.001, factor=1.0, longest=0.001))
+    for module in (incoming, patience):
+        monkeypatch.setattr(module, "_BACKOFF", Backoff(initial=0.001, factor=1.0, longest=0.001))
     for name in (
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
@@ -268,6 +269,25 @@ async def test_lists_of_a_bucket(server: ObjectServer) -> None:
     assert await objects.list("s3://b/large") == ["s3://b/large"]
     with pytest.raises(ObjectNotFoundError):
         await objects.list("s3://b/di")
+
+
+@pytest.mark.parametrize("status", [503, None])
+async def test_a_list_that_breaks_off_is_asked_for_again(server: ObjectServer, status: int | None) -> None:
+    left = [3]
+
+    def fault(_request: Request, answer: Answer) -> Answer | None:
+        left[0] -= 1
+        if left[0] < 0:
+            return answer
+        return Answer(status) if status else None  # the connection is cut
+
+    server.fault = fault
+    objects = StoredObjects(server.config())  # whose library tries once
+    assert await objects.list("s3://b/dir/") == ["s3://b/dir/one.txt", "s3://b/dir/sub/two.txt"]
+    assert left == [-1]
+    left[0] = 100
+    with pytest.raises(StorageError, match=r"s3://b/dir: it cannot be listed: .*\(tried 4 times\)"):
+        await objects.list("s3://b/dir")
 
 
 async def test_what_has_no_lists_says_so(server: ObjectServer) -> None:

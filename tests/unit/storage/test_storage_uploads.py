@@ -13,9 +13,9 @@ import pytest
 from flyte_remote_async.config.values import StorageConfig
 from flyte_remote_async.errors import IntegrityError, StorageError, UnavailableError, UnsafePathError
 from flyte_remote_async.policy.backoff import Backoff
-from flyte_remote_async.storage import uploads
+from flyte_remote_async.storage import patience
 from flyte_remote_async.storage.objects import StoredObjects
-from flyte_remote_async.storage.uploads import Location
+from flyte_remote_async.storage.uploads import Location, Source, UploadStore
 from tests.support.object_server import Answer, object_server
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Proxy:
 
 @pytest.fixture
 async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ObjectServer]:
-    monkeypatch.setattr(uploads, "_BACKOFF", Backoff(initial=0.001, factor=1.0, longest=0.001))
+    monkeypatch.setattr(patience, "_BACKOFF", Backoff(initial=0.001, factor=1.0, longest=0.001))
     async with object_server() as server:
         yield server
 
@@ -162,10 +162,10 @@ async def test_a_file_that_changes_is_not_stored(
     source = tmp_path / "x"
     for changed in (LARGE[:-1] + b"!", LARGE[:1000], b""):
         source.write_bytes(LARGE)
-        measured = await uploads.Source.measure(source)
+        measured = await Source.measure(source)
         source.write_bytes(changed)
         with pytest.raises(IntegrityError, match="changed"):
-            await uploads.UploadStore(objects._connections.client, proxy).put(measured, "x", "")
+            await UploadStore(objects._connections.client, proxy).put(measured, "x", "")
     assert server.objects == {}
 
 

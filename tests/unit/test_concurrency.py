@@ -8,7 +8,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from flyte_remote_async.operations.tasks import to_the_end
+from flyte_remote_async.concurrency import to_the_end
 from tests.support.cancelling import cancel_at_every_step
 
 pytestmark = pytest.mark.anyio
