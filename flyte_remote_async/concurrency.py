@@ -1,20 +1,20 @@
-"""Structured concurrency whose failures leave as one plain error, and work that must not be cut off."""
+"""Structured concurrency: failures that leave as one plain error, work that is not cut off, and work that is shared."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, TypeVarTuple
 
 import anyio
 import anyio.to_thread
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
     from anyio.abc import TaskGroup
 
-__all__ = ["in_thread", "task_group", "to_the_end"]
+__all__ = ["Shared", "in_thread", "task_group", "to_the_end"]
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
@@ -84,6 +84,46 @@ async def in_thread(function: Callable[[*Args], T], *args: *Args, undo: Callable
     """
     work = anyio.to_thread.run_sync(function, *args)
     return await to_the_end(work, undo=None if undo is None else lambda it: anyio.to_thread.run_sync(undo, it))
+
+
+class Shared(Generic[T]):
+    """Work that is done once for all who ask for it while it is under way.
+
+    The first who asks does it. If he is cancelled, the next of those who wait does it; if it fails, all who waited fail
+    with it. Whoever asks afterwards starts anew.
+    """
+
+    __slots__ = ("_flight",)
+
+    def __init__(self) -> None:
+        self._flight: _Flight[T] | None = None
+
+    async def get(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Return what the work gives that is under way, or else this work."""
+        # Made here and not before: nothing may bind to a loop before it is used on one.
+        flight = self._flight = self._flight or _Flight()
+        async with flight.lock:
+            if not flight.results and flight.error is None:
+                await self._fly(flight, work)
+        if flight.error is not None:
+            raise flight.error
+        return flight.results[0]
+
+    async def _fly(self, flight: _Flight[T], work: Callable[[], Awaitable[T]]) -> None:
+        try:
+            flight.results.append(await work())
+        except Exception as error:  # noqa: BLE001 - all who wait are told
+            flight.error = error
+        self._flight = None
+
+
+class _Flight(Generic[T]):
+    __slots__ = ("error", "lock", "results")
+
+    def __init__(self) -> None:
+        self.lock = anyio.Lock()
+        self.results: list[T] = []
+        self.error: Exception | None = None
 
 
 def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:

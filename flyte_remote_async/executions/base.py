@@ -6,10 +6,10 @@ import functools
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-import anyio
 import attrs
 from google.protobuf.message import Message
 
+from flyte_remote_async.concurrency import Shared
 from flyte_remote_async.errors import ExecutionFailedError, ExecutionNotDoneError, OutputsUnavailableError
 from flyte_remote_async.executions.binding import bound
 from flyte_remote_async.executions.tree import flatten, fold, rebuild
@@ -35,19 +35,23 @@ M = TypeVar("M", bound=Message)
 class _DataCell:
     """Inputs and outputs of one snapshot, asked for once however many of its values are awaited."""
 
-    __slots__ = ("held", "lock")
+    __slots__ = ("held", "read")
 
     def __init__(self, held: ExecutionData | None) -> None:
         self.held = held
-        self.lock = anyio.Lock()
+        self.read: Shared[ExecutionData] = Shared()
 
     async def get(self, snapshot: RemoteExecutionBase[Any], side: str) -> ExecutionData:
-        # The first awaiter asks; when it is cancelled or fails, or storage failed it, the next one asks.
-        async with self.lock:
-            if self.held is None or isinstance(getattr(self.held, side), OutputsUnavailableError):
-                remote = bound(snapshot._remote, snapshot.description, "load its data")  # noqa: SLF001 - its own cell
-                self.held = await remote.load_data(snapshot)
+        # Where storage failed one side, the next awaiter asks again.
+        if self.held is not None and not isinstance(getattr(self.held, side), OutputsUnavailableError):
             return self.held
+        remote = bound(snapshot._remote, snapshot.description, "load its data")  # noqa: SLF001 - its own cell
+
+        async def read() -> ExecutionData:
+            self.held = await remote.load_data(snapshot)
+            return self.held
+
+        return await self.read.get(read)
 
 
 @attrs.frozen(init=False, eq=False, repr=False)

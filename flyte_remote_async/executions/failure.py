@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import attrs
 
+from flyte_remote_async.concurrency import Shared
 from flyte_remote_async.executions.workflow import FlyteWorkflowExecution
 from flyte_remote_async.models.phases import TaskPhase
 
@@ -137,11 +137,11 @@ def failed_elements(attempt: FlyteTaskExecution) -> tuple[ExternalResource, ...]
 class Explanation:
     """Why one snapshot's execution failed, searched for once however many ask."""
 
-    __slots__ = ("_held", "_lock")
+    __slots__ = ("_held", "_search")
 
     def __init__(self) -> None:
         self._held: FailureReport | None = None
-        self._lock = anyio.Lock()
+        self._search: Shared[FailureReport | None] = Shared()
 
     async def get(self, explain: Callable[[], Awaitable[FailureReport | None]]) -> FailureReport | None:
         """Return the report.
@@ -149,11 +149,11 @@ class Explanation:
         Args:
             explain: Searches for it.
         """
-        # The first who asks searches; when that is cancelled, fails or could not read all, the next one searches.
-        async with self._lock:
-            if self._held is None:
-                report = await explain()
-                if report is None or report.problem is not None:
-                    return report
+
+        async def search() -> FailureReport | None:
+            report = await explain()
+            if report is not None and report.problem is None:  # otherwise the next who asks may see more
                 self._held = report
-            return self._held
+            return report
+
+        return self._held or await self._search.get(search)

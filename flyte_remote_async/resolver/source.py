@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
-import anyio
-
+from flyte_remote_async.concurrency import Shared
 from flyte_remote_async.errors import DetachedError, NotLoadedError
 from flyte_remote_async.models.literals import Literal, Variable
 from flyte_remote_async.models.parsed import in_order
@@ -23,14 +23,6 @@ Loader: TypeAlias = Callable[[], Awaitable[LoadedLiterals]]
 """Brings the literals of a resolver."""
 
 
-class _Flight:
-    """One call of the loader, by whoever holds the lock; the others wait for the lock."""
-
-    def __init__(self) -> None:
-        self.lock = anyio.Lock()
-        self.error: Exception | None = None
-
-
 class Source:
     """The literals and variables of a resolver.
 
@@ -44,7 +36,7 @@ class Source:
         self._variables: Mapping[str, Variable] | None = None
         self._loader = loader
         self._literals: dict[str, Literal] | None = None
-        self._flight: _Flight | None = None
+        self._loading: Shared[None] = Shared()
         # Literals that a user brings are read by their types alone, as the reference does. Of those that a remote
         # brings the interface may be out of reach, and they are read as what they say of themselves.
         self.reads_undeclared = loader is not None
@@ -102,24 +94,10 @@ class Source:
         if self._loader is None:
             reason = f"the {self.what} were not loaded before they were pickled: fetch the execution again"
             raise DetachedError(reason)
-        # Made here and not with the source: nothing may bind to a loop before it is used on one.
-        flight = self._flight = self._flight or _Flight()
-        async with flight.lock:
-            if flight.error is not None:
-                raise flight.error
-            if self._literals is None:
-                await self._fly(flight, self._loader)
+        await self._loading.get(functools.partial(self._bring, self._loader))
 
-    async def _fly(self, flight: _Flight, loader: Loader) -> None:
-        try:
-            self.fill(*await loader())
-        except Exception as error:
-            flight.error = error
-            raise
-        finally:
-            # A cancelled call is taken over by those who wait on its lock, and by newcomers.
-            if self._literals is not None or flight.error is not None:
-                self._flight = None
+    async def _bring(self, loader: Loader) -> None:
+        self.fill(*await loader())
 
     def __getstate__(self) -> dict[str, object]:
         return {"what": self.what, "_variables": self._variables, "_literals": self._literals}

@@ -1,4 +1,4 @@
-"""Work that is not cut off, whoever is cancelled."""
+"""Work that is not cut off, whoever is cancelled, and work that is done once for all who ask."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from flyte_remote_async.concurrency import to_the_end
+from flyte_remote_async.concurrency import Shared, in_thread, to_the_end
 from tests.support.cancelling import cancel_at_every_step
 
 pytestmark = pytest.mark.anyio
@@ -82,3 +82,97 @@ async def test_the_scopes_of_both_libraries_end_at_their_own_place() -> None:
         async with asyncio.timeout(0.001):
             await to_the_end(work())
     await anyio.sleep(0.01)  # nothing is left to be cancelled
+
+
+async def test_what_a_thread_made_is_taken_back_where_nobody_takes_it() -> None:
+    made: list[object] = []
+    kept: list[object] = []
+
+    def make(what: str) -> tuple[str]:
+        made.append(what)
+        return (what,)
+
+    async def work() -> None:
+        kept.append(await in_thread(make, "x", undo=lambda _: made.pop()))
+
+    assert await cancel_at_every_step(work, lambda: assert_equal(len(made), len(kept)), stretch=4) > 2
+    assert kept == [("x",)]
+
+
+async def test_what_cannot_be_made_is_told_and_not_taken_back() -> None:
+    def fail() -> str:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await in_thread(fail, undo=pytest.fail)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await in_thread(fail, undo=pytest.fail)
+
+
+def assert_equal(one: object, other: object) -> None:
+    assert one == other
+
+
+class Work:
+    """Work that can be held, that fails when told so, and that counts."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.go = asyncio.Event()
+        self.error: Exception | None = None
+
+    async def __call__(self) -> int:
+        self.begun += 1
+        number = self.begun
+        await self.go.wait()
+        if self.error is not None:
+            raise self.error
+        return number
+
+
+async def asking(shared: Shared[int], work: Work, count: int) -> list[asyncio.Task[int]]:
+    tasks = [asyncio.create_task(shared.get(work)) for _ in range(count)]
+    for _ in range(5):  # each asks, and the first begins
+        await asyncio.sleep(0)
+    return tasks
+
+
+async def test_all_who_ask_while_it_is_done_get_the_same() -> None:
+    shared, work = Shared[int](), Work()
+    tasks = await asking(shared, work, 5) + await asking(shared, work, 2)
+    work.go.set()
+    assert await asyncio.gather(*tasks) == [1] * 7
+    assert await shared.get(work) == 2
+
+
+async def test_all_who_ask_while_it_fails_are_told_and_the_next_starts_anew() -> None:
+    shared, work = Shared[int](), Work()
+    tasks = await asking(shared, work, 5)
+    work.error = KeyError("gone")
+    work.go.set()
+    assert {type(error) for error in await asyncio.gather(*tasks, return_exceptions=True)} == {KeyError}
+    work.error = None
+    assert await shared.get(work) == 2
+
+
+@pytest.mark.parametrize("cancelled", [1, 3])
+async def test_one_who_is_cancelled_leaves_it_to_the_next(cancelled: int) -> None:
+    shared, work = Shared[int](), Work()
+    tasks = await asking(shared, work, 4)
+    for task in tasks[:cancelled]:
+        task.cancel()
+    await asyncio.wait(tasks[:cancelled])
+    late = await asking(shared, work, 2)
+    work.go.set()
+    assert await asyncio.gather(*tasks[cancelled:], *late) == [2] * (6 - cancelled)
+
+
+async def test_where_all_are_cancelled_the_next_starts_anew() -> None:
+    shared, work = Shared[int](), Work()
+    tasks = await asking(shared, work, 2)
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    work.go.set()
+    assert await shared.get(work) == 2

@@ -423,6 +423,18 @@ async def test_a_search_is_not_shared_with_another_loop() -> None:
         assert await first is not None
 
 
+async def test_a_search_that_fails_fails_for_all_who_ask_meanwhile() -> None:
+    async with open_stage() as stage:
+        await fail_node(stage.film, "n0")
+        await stage.film.execution("FAILED", error=FAILED)
+        execution = await stage.remote.fetch_execution("film")
+        refuse(stage.ledger, "ListNodeExecutions", UnavailableError)
+        stage.ledger.clear()
+        errors = await asyncio.gather(*(execution.explain_failure() for _ in range(20)), return_exceptions=True)
+        assert {type(error) for error in errors} == {UnavailableError}
+        assert stage.ledger.counts == {"ListNodeExecutions": 1}
+
+
 async def test_a_search_that_failed_or_did_not_see_all_is_made_again() -> None:
     async with open_stage() as stage:
         await fail_node(stage.film, "n0")
